@@ -1,0 +1,33 @@
+namespace Hesse
+
+open System
+open Hesse.Kernels
+
+/// A compiled graph: values of its variables in, values of its outputs out.
+[<Sealed>]
+type internal Program(variables: Node[], outputs: Node[]) =
+    let plan = Lower.plan variables outputs
+    let shapes = outputs |> Array.map (fun o -> o.Shape)
+    let lengths = shapes |> Array.map (Shape.length "compile")
+
+    member _.Plan = plan
+
+    /// Runs the plan on concrete nodes.
+    member _.Run(values: Node[]) : Node[] =
+        let results = lengths |> Array.map GC.AllocateUninitializedArray<double>
+        plan.Run(values |> Array.map (fun v -> v.Data), results)
+        Array.map2 Graph.constant shapes results
+
+/// Evaluation of graphs at given values of their variables.
+module internal Executor =
+    /// True when the outputs depend on no variable besides these.
+    let isClosed (variables: Node[]) (outputs: Node[]) =
+        Graph.order 1L outputs
+        |> Array.forall (fun n -> not (Graph.isVariable n) || Array.exists (fun v -> obj.ReferenceEquals(n, v)) variables)
+
+    /// The outputs at the given values: compiled and run when everything is concrete, else a graph again.
+    let evaluate (variables: Node[]) (values: Node[]) (outputs: Node[]) : Node[] =
+        if values |> Array.forall (fun v -> v.IsConcrete) && isClosed variables outputs then
+            Program(variables, outputs).Run values
+        else
+            Substitute.apply variables values outputs

@@ -1,0 +1,73 @@
+namespace Hesse
+
+open System.Collections.Generic
+
+/// Which elementwise nodes share one loop, and which broadcasts are never stored.
+module internal Fusion =
+    /// More operations than this in one loop do not help: their tiles no longer stay in the first-level cache.
+    [<Literal>]
+    let private largestGroup = 48
+
+    let isTile (node: Node) =
+        match node.Prim.Lower with
+        | Lowering.Tile _ -> not node.IsConcrete
+        | _ -> false
+
+    let private isBroadcast (node: Node) =
+        obj.ReferenceEquals(node.Prim, Linear.broadcastP) && not node.IsConcrete
+
+    /// The users of every node, within the graph.
+    let private users (order: Node[]) =
+        let table = Dictionary<Node, List<Node>>(HashIdentity.Reference)
+
+        for node in order do
+            table[node] <- List()
+
+        for node in order do
+            for arg in node.Args do
+                match table.TryGetValue arg with
+                | true, list -> list.Add node
+                | _ -> ()
+
+        table
+
+    /// For every elementwise node the node at whose place its loop runs; and the broadcasts that only loops read.
+    /// A node joins the loop of its users if all of them are in one loop over the same shape; then nothing is computed
+    /// twice and nobody else needs its value.
+    let plan (order: Node[]) (outputs: Node[]) =
+        let users = users order
+        let outputs = HashSet<Node>(outputs, HashIdentity.Reference)
+        let root = Dictionary<Node, Node>(HashIdentity.Reference)
+        let members = Dictionary<Node, int>(HashIdentity.Reference)
+        let virtualBroadcasts = HashSet<Node>(HashIdentity.Reference)
+
+        for node in Array.rev order do
+            if isTile node then
+                let own = users[node]
+
+                let shared =
+                    if outputs.Contains node || own.Count = 0 || not (isTile own[0]) then
+                        None
+                    else
+                        let candidate = root[own[0]]
+
+                        if
+                            own.TrueForAll(fun u -> isTile u && u.Shape = node.Shape && obj.ReferenceEquals(root[u], candidate))
+                            && members[candidate] < largestGroup
+                        then
+                            Some candidate
+                        else
+                            None
+
+                match shared with
+                | Some r ->
+                    root[node] <- r
+                    members[r] <- members[r] + 1
+                | None ->
+                    root[node] <- node
+                    members[node] <- 1
+            elif isBroadcast node then
+                if not (outputs.Contains node) && users[node].TrueForAll isTile then
+                    virtualBroadcasts.Add node |> ignore
+
+        root, virtualBroadcasts

@@ -1,0 +1,243 @@
+namespace Hesse
+
+open System
+open System.Collections.Generic
+open Hesse.Kernels
+
+/// From a graph to a plan: schedule, fused loops, buffers.
+module internal Lower =
+    /// Where a node's value lives.
+    type private Place =
+        { Slot: int
+          /// The slot whose buffer it is: another one for views.
+          Buffer: int }
+
+    /// Registers of one fused loop are reused as soon as their value has been read for the last time.
+    let private allocateRegisters (inputs: int) (body: Node[]) (register: Dictionary<Node, int>) =
+        let lastUse = Dictionary<Node, int>(HashIdentity.Reference)
+
+        body
+        |> Array.iteri (fun i node ->
+            for a in node.Args do
+                lastUse[a] <- i)
+
+        let free = Stack<int>()
+        let mutable next = inputs
+
+        body
+        |> Array.iteri (fun i node ->
+            // An operation may write over its own arguments, so their registers are free for its result.
+            for a in Array.distinct node.Args do
+                match register.TryGetValue a with
+                | true, ra when ra >= inputs && lastUse[a] = i -> free.Push ra
+                | _ -> ()
+
+            register[node] <-
+                if free.Count > 0 then
+                    free.Pop()
+                else
+                    next <- next + 1
+                    next - 1)
+
+    /// The fused loop that computes `root`, from the nodes that share it (arguments first).
+    let private fuse (root: Node) (body: Node[]) (slotOf: Node -> int) (outputSlot: int) (isVirtual: Node -> bool) =
+        let inBody = HashSet<Node>(body, HashIdentity.Reference)
+        let inputs = List<TileInput>()
+        let register = Dictionary<Node, int>(HashIdentity.Reference)
+        let constants = Dictionary<int64, int>()
+        let strides = Shape.strides root.Shape
+
+        /// Register of an argument that comes from outside the loop.
+        let load (arg: Node) =
+            match arg.Uniform with
+            | ValueSome u ->
+                let bits = BitConverter.DoubleToInt64Bits u
+
+                if not (constants.ContainsKey bits) then
+                    inputs.Add(TileInput(-1, 0L, null, u))
+                    constants[bits] <- inputs.Count - 1
+
+                constants[bits]
+            | ValueNone ->
+                match arg.Attr with
+                | Spread(shape, axes) when isVirtual arg ->
+                    let source = arg.Args[0]
+                    inputs.Add(TileInput(slotOf source, 0L, Linear.broadcastStrides source.Shape shape axes, 0.0))
+                | _ -> inputs.Add(TileInput(slotOf arg, 0L, strides, 0.0))
+
+                inputs.Count - 1
+
+        for node in body do
+            for arg in node.Args do
+                if not (inBody.Contains arg || register.ContainsKey arg) then
+                    register[arg] <- load arg
+
+        allocateRegisters inputs.Count body register
+
+        let program =
+            body
+            |> Array.map (fun node ->
+                let r i = if i < node.Args.Length then register[node.Args[i]] else 0
+
+                match node.Prim.Lower with
+                | Lowering.Tile op -> TileInstruction(op, register[node], r 0, r 1, r 2)
+                | _ -> invalidOp "only elementwise operations are fused")
+
+        FusedStep(root.Shape, inputs.ToArray(), program, [| TileOutput(register[root], outputSlot) |]) :> Step
+
+    /// Refuses a plan that would not fit, naming its largest buffers.
+    let private checkMemory (arena: int64) (buffers: seq<Node>) =
+        let available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes
+        let bytes = arena * 8L
+
+        if float bytes > 0.8 * float available then
+            let largest =
+                buffers
+                |> Seq.sortByDescending (fun n -> Shape.size n.Shape)
+                |> Seq.truncate 3
+                |> Seq.map (fun n -> $"{n.Prim.Name} {Shape.show n.Shape}")
+                |> String.concat ", "
+
+            Shape.fail
+                $"compile: the plan needs {bytes >>> 20} MiB, but 80 %% of the {available >>> 20} MiB there are is the limit; its largest buffers are {largest}; use fewer examples at once, or smaller chunks"
+
+    /// The plan that computes `outputs` from values of `variables`; the outputs depend on no other variable.
+    let plan (variables: Node[]) (outputs: Node[]) : Plan =
+        let order = Graph.order 1L outputs |> Array.filter (fun n -> not (Graph.isVariable n))
+        let root, virtualBroadcasts = Fusion.plan order outputs
+        let isVirtual (node: Node) = virtualBroadcasts.Contains node
+        let groups = Dictionary<Node, List<Node>>(HashIdentity.Reference)
+
+        for node in order do
+            match root.TryGetValue node with
+            | true, r ->
+                if not (groups.ContainsKey r) then
+                    groups[r] <- List()
+
+                groups[r].Add node
+            | _ -> ()
+
+        // Slots: variables, constants, then every node that is stored.
+        let places = Dictionary<Node, Place>(HashIdentity.Reference)
+        let offsets = List<int64>()
+        let constants = List<double[]>()
+        let mutable constantSize = 0L
+
+        let newSlot (node: Node) offset =
+            offsets.Add offset
+            places[node] <- { Slot = offsets.Count - 1; Buffer = offsets.Count - 1 }
+
+        for v in variables do
+            newSlot v 0L
+
+        let slotOf (node: Node) =
+            if node.IsConcrete && not (places.ContainsKey node) then
+                newSlot node (-1L - constantSize)
+                let padded = Array.zeroCreate (int ((int64 node.Data.Length + 7L) / 8L * 8L))
+                node.Data.CopyTo(padded, 0)
+                constants.Add padded
+                constantSize <- constantSize + int64 padded.Length
+
+            places[node].Slot
+
+        let isStored (node: Node) =
+            match root.TryGetValue node with
+            | true, r -> obj.ReferenceEquals(r, node)
+            | _ -> not (isVirtual node)
+
+        let stored = order |> Array.filter isStored
+
+        /// The stored nodes that computing a node reads.
+        let reads (node: Node) =
+            let through (a: Node) = if isVirtual a then a.Args[0] else a
+
+            match groups.TryGetValue node with
+            | true, body ->
+                let inBody = HashSet<Node>(body, HashIdentity.Reference)
+
+                [ for n in body do
+                      for a in n.Args do
+                          if not (inBody.Contains a) && a.Uniform.IsNone then
+                              through a ]
+            | _ -> List.ofArray node.Args
+
+        let isView (node: Node) =
+            match node.Prim.Lower with
+            | Lowering.View -> true
+            | _ -> false
+
+        // Views own no buffer: a buffer lives until the last reader of any view of it.
+        let ownerOf = Dictionary<Node, Node>(HashIdentity.Reference)
+
+        let owner (node: Node) =
+            match ownerOf.TryGetValue node with
+            | true, o -> o
+            | _ -> node
+
+        let lastRead = Dictionary<Node, int>(HashIdentity.Reference)
+
+        stored
+        |> Array.iteri (fun i node ->
+            if isView node then
+                ownerOf[node] <- owner node.Args[0]
+
+            for a in reads node do
+                lastRead[owner a] <- i)
+
+        for output in outputs do
+            lastRead[owner output] <- Int32.MaxValue
+
+        let arena = Arena()
+        let steps = List<Step>()
+
+        stored
+        |> Array.iteri (fun i node ->
+            let arguments = reads node
+
+            if isView node then
+                let source = slotOf node.Args[0]
+                offsets.Add offsets[source]
+
+                places[node] <-
+                    { Slot = offsets.Count - 1
+                      Buffer = places[node.Args[0]].Buffer }
+            else
+                newSlot node (arena.Take(Shape.size node.Shape))
+
+            let out = places[node].Slot
+
+            // A view of a variable has the variable's own slot: only there is the caller's array.
+            if isView node && places[node].Buffer < variables.Length then
+                places[node] <-
+                    { Slot = places[node].Buffer
+                      Buffer = places[node].Buffer }
+
+            match node.Prim.Lower with
+            | Lowering.View
+            | Lowering.Input -> ()
+            | Lowering.Tile _ -> steps.Add(fuse node (groups[node].ToArray()) slotOf out isVirtual)
+            | Lowering.Steps make ->
+                let shapes = node.Args |> Array.map (fun a -> a.Shape)
+                steps.AddRange(make node.Attr shapes node.Shape (node.Args |> Array.map slotOf) out)
+
+            // Buffers whose last reader this was are free from the next step on.
+            for a in arguments |> List.map owner |> List.distinctBy (fun a -> a.Id) do
+                if lastRead[a] = i && not a.IsConcrete && not (Graph.isVariable a) then
+                    arena.Release(offsets[places[a].Slot]))
+
+        let outputSlots = outputs |> Array.map slotOf
+        let outputSizes = outputs |> Array.map (fun o -> Shape.size o.Shape)
+        checkMemory arena.Size stored
+
+        let spec =
+            PlanSpec(
+                steps.ToArray(),
+                offsets.ToArray(),
+                variables.Length,
+                outputSlots,
+                outputSizes,
+                Array.concat constants,
+                arena.Size
+            )
+
+        Plan spec

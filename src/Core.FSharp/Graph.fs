@@ -1,0 +1,275 @@
+namespace Hesse
+
+open System
+open System.Collections.Generic
+open System.Threading
+open Hesse.Kernels
+
+/// What an operation is told besides its arguments. Compared by value, so that equal operations are one node.
+type internal Attr =
+    | NoAttr
+    /// Axes of a reduction, a permutation, a concatenation axis.
+    | Axes of int[]
+    /// A result shape (reshape).
+    | ToShape of int[]
+    /// Result shape, and for every input axis the result axis that it becomes.
+    | Spread of shape: int[] * axes: int[]
+    /// Start, stop (exclusive) and positive step for every axis.
+    | Window of start: int[] * stop: int[] * step: int[]
+    /// Zeros before, after, and between neighbours, for every axis.
+    | Padding of low: int[] * high: int[] * interior: int[]
+    /// Index labels of the two operands and of the result of a contraction.
+    | Labels of a: int[] * b: int[] * out: int[]
+    /// An axis, and its length in the result (scatter-add).
+    | Along of axis: int * size: int
+
+/// How a primitive becomes work for the executor.
+[<RequireQualifiedAccess; NoEquality; NoComparison>]
+type internal Lowering =
+    /// A variable: its value is handed in.
+    | Input
+    /// An elementwise micro-operation, fused with its neighbours.
+    | Tile of TileOp
+    /// The result is the first argument's buffer under another shape.
+    | View
+    /// Kernel steps, from attribute, argument shapes, result shape, argument slots and result slot.
+    | Steps of (Attr -> int[][] -> int[] -> int[] -> int -> Step list)
+
+/// A node of the expression graph: an operation on arguments. It is *concrete* when it holds a value and *symbolic*
+/// when it depends on a variable.
+[<Sealed; AllowNullLiteral>]
+type internal Node
+    (
+        prim: Primitive,
+        attr: Attr,
+        args: Node[],
+        shape: int[],
+        newest: int64,
+        scope: Scope,
+        data: double[],
+        uniform: double voption
+    ) =
+    static let mutable counter = 0L
+    let id = Interlocked.Increment &counter
+    let mutable data = data
+
+    /// Grows with time of creation: a node's arguments have smaller ids.
+    member _.Id = id
+    member _.Prim = prim
+    member _.Attr = attr
+    member _.Args = args
+    member _.Shape = shape
+
+    /// Id of the newest variable that this node depends on; 0 for a concrete node. A node cannot depend on any variable newer than that.
+    member _.NewestVariable = if isNull (box scope) then 0L elif newest = 0L then id else newest
+    member _.Scope = scope
+    member _.IsConcrete = isNull (box scope)
+
+    /// The one value of all elements, when it is known.
+    member _.Uniform = uniform
+
+    /// The elements of a concrete node, row-major.
+    member _.Data =
+        if isNull data then
+            match uniform with
+            | ValueSome u ->
+                let filled = GC.AllocateUninitializedArray<double>(Shape.length "full" shape)
+                Array.Fill(filled, u)
+                data <- filled
+            | ValueNone -> invalidOp "a symbolic node has no data"
+
+        data
+
+/// A primitive operation: one record with all its rules, in one place.
+and [<ReferenceEquality>] internal Primitive =
+    {
+        Name: string
+        /// One line: what it computes.
+        Doc: string
+        /// Result shape from attribute and argument shapes; raises the error that names the operation and every shape.
+        Shape: Attr -> int[][] -> int[]
+        Derivative: Derivative
+        /// For an operation that is linear in argument i (the others fixed): the cotangent of argument i, from the cotangent of the result.
+        Transpose: (Attr -> Node[] -> Node -> int -> Node) option
+        /// The operation on arguments of which some carry a leading batch axis of the given size; the result carries it.
+        Batch: Primitive -> Attr -> Node[] -> bool[] -> int -> Node
+        /// A cheaper node with the same value, if the arguments allow one.
+        Simplify: Attr -> Node[] -> Node option
+        Lower: Lowering
+    }
+
+and [<RequireQualifiedAccess>] internal Derivative =
+    /// Piecewise constant: the derivative is zero wherever it exists.
+    | Zero
+    /// Jointly linear in the arguments that satisfy the predicate; constant in the others.
+    | Linear of (int -> bool)
+    /// Linear in each argument separately (the product rule).
+    | Multilinear
+    /// y = a / b, that is y·b = a.
+    | Quotient
+    /// The tangent of the result from attribute, arguments, result and the tangents of the arguments (None = zero); linear in the tangents.
+    | Rule of (Attr -> Node[] -> Node -> Node option[] -> Node option)
+
+/// The hash-consing table of the symbolic nodes whose newest variable is one and the same. It lives and dies with that
+/// variable, so there is no process-wide table.
+and [<Sealed; AllowNullLiteral>] internal Scope() =
+    let table = Dictionary<NodeKey, Node>(NodeKeyComparer() :> IEqualityComparer<NodeKey>)
+
+    member _.FindOrAdd(key: NodeKey, make: unit -> Node) =
+        lock table (fun () ->
+            match table.TryGetValue key with
+            | true, node -> node
+            | _ ->
+                let node = make ()
+                table[key] <- node
+                node)
+
+and [<Struct; NoEquality; NoComparison>] internal NodeKey =
+    { Operation: Primitive
+      Attribute: Attr
+      Arguments: Node[] }
+
+/// Two keys are equal when the operations and attributes are, and the arguments are the same.
+and [<Sealed>] internal NodeKeyComparer() =
+    /// Two nodes are the same argument when they are one node, or constants of the same single value and shape.
+    static member private Same(a: Node, b: Node) =
+        obj.ReferenceEquals(a, b)
+        || (match a.Uniform, b.Uniform with
+            | ValueSome u, ValueSome v ->
+                BitConverter.DoubleToInt64Bits u = BitConverter.DoubleToInt64Bits v
+                && a.Shape.AsSpan().SequenceEqual(ReadOnlySpan b.Shape)
+            | _ -> false)
+
+    interface IEqualityComparer<NodeKey> with
+        member _.Equals(x, y) =
+            obj.ReferenceEquals(x.Operation, y.Operation)
+            && x.Arguments.Length = y.Arguments.Length
+            && Array.forall2 (fun a b -> NodeKeyComparer.Same(a, b)) x.Arguments y.Arguments
+            && x.Attribute = y.Attribute
+
+        member _.GetHashCode key =
+            let mutable hash = HashCode()
+            hash.Add(key.Operation.Name)
+            hash.Add(key.Attribute)
+
+            for a in key.Arguments do
+                match a.Uniform with
+                | ValueSome u -> hash.Add u
+                | ValueNone -> hash.Add a.Id
+
+            hash.ToHashCode()
+
+/// Making nodes.
+module internal Graph =
+    let private inputPrimitive =
+        { Name = "variable"
+          Doc = "A value that is not yet known."
+          Shape =
+            fun attr _ ->
+                match attr with
+                | ToShape s -> s
+                | _ -> [||]
+          Derivative = Derivative.Zero
+          Transpose = None
+          Batch = fun _ _ _ _ _ -> invalidOp "a variable is batched by substitution"
+          Simplify = fun _ _ -> None
+          Lower = Lowering.Input }
+
+    /// A fresh variable, newer than every node there is.
+    let variable (shape: int[]) =
+        Node(inputPrimitive, ToShape shape, [||], shape, 0L, Scope(), null, ValueNone)
+
+    let isVariable (node: Node) =
+        obj.ReferenceEquals(node.Prim, inputPrimitive) && not node.IsConcrete
+
+    /// A concrete node over an array that nobody else will write to.
+    let constant (shape: int[]) (data: double[]) =
+        let uniform = if data.Length = 1 then ValueSome data[0] else ValueNone
+        Node(inputPrimitive, NoAttr, [||], shape, 0L, null, data, uniform)
+
+    /// A concrete node of one value; its array is made only when somebody asks for it.
+    let full (shape: int[]) (value: double) =
+        Node(inputPrimitive, NoAttr, [||], shape, 0L, null, null, ValueSome value)
+
+    let zeros shape = full shape 0.0
+
+    let private evaluate (prim: Primitive) (attr: Attr) (args: Node[]) (shape: int[]) =
+        let uniforms = args.Length > 0 && args |> Array.forall (fun a -> a.Uniform.IsSome)
+
+        match prim.Lower with
+        | Lowering.Tile op when uniforms ->
+            let u i = if i < args.Length then args[i].Uniform.Value else 0.0
+            full shape (TileKernels.Eval(op, u 0, u 1, u 2))
+        | Lowering.View when uniforms -> full shape args[0].Uniform.Value
+        | Lowering.View -> constant shape args[0].Data
+        | Lowering.Input -> invalidOp "a variable has no value"
+        | lowering ->
+            let result = GC.AllocateUninitializedArray<double>(Shape.length prim.Name shape)
+            let slots = Array.init args.Length id
+
+            let steps =
+                match lowering with
+                | Lowering.Tile op ->
+                    let strides = Shape.strides shape
+                    let inputs = args |> Array.mapi (fun i _ -> TileInput(i, 0L, strides, 0.0))
+                    let register i = if i < args.Length then i else 0
+                    let program = [| TileInstruction(op, args.Length, register 0, register 1, register 2) |]
+                    [ FusedStep(shape, inputs, program, [| TileOutput(args.Length, args.Length) |]) :> Step ]
+                | Lowering.Steps make -> make attr (args |> Array.map (fun a -> a.Shape)) shape slots args.Length
+                | _ -> []
+
+            let data = args |> Array.map (fun a -> a.Data)
+
+            for step in steps do
+                Plan.RunOnce(step, data, result)
+
+            constant shape result
+
+    /// The node of an operation on arguments: its value at once when every argument is concrete, else the one symbolic node that stands for it.
+    let bind (prim: Primitive) (attr: Attr) (args: Node[]) : Node =
+        let shape = prim.Shape attr (args |> Array.map (fun a -> a.Shape))
+
+        match prim.Simplify attr args with
+        | Some simpler -> simpler
+        | None ->
+            let mutable scope: Scope = null
+            let mutable newest = 0L
+
+            for a in args do
+                if a.NewestVariable > newest then
+                    newest <- a.NewestVariable
+                    scope <- a.Scope
+
+            if isNull scope then
+                evaluate prim attr args shape
+            else
+                let key =
+                    { Operation = prim
+                      Attribute = attr
+                      Arguments = args }
+
+                scope.FindOrAdd(key, (fun () -> Node(prim, attr, args, shape, newest, scope, null, ValueNone)))
+
+    /// The nodes below `outputs` that may depend on a variable with id ≥ `oldest`, arguments before users.
+    let order (oldest: int64) (outputs: Node seq) : Node[] =
+        let seen = HashSet<Node>(HashIdentity.Reference)
+        let result = List<Node>()
+        let stack = Stack<struct (Node * int)>()
+
+        let push (node: Node) =
+            if node.NewestVariable >= oldest && seen.Add node then
+                stack.Push(struct (node, 0))
+
+        for output in outputs do
+            push output
+
+            while stack.Count > 0 do
+                let struct (node, next) = stack.Pop()
+
+                if next < node.Args.Length then
+                    stack.Push(struct (node, next + 1))
+                    push node.Args[next]
+                else
+                    result.Add node
+
+        result.ToArray()

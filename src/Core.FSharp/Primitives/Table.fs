@@ -1,0 +1,6 @@
+namespace Hesse
+
+/// All primitives: the table that tests walk.
+module internal Primitives =
+    let all: Primitive list =
+        List.concat [ Linear.primitives; Contraction.primitives; Elementwise.primitives ]

@@ -1,0 +1,127 @@
+namespace Hesse
+
+open System.Collections.Generic
+open Hesse.Linear
+
+/// Taylor mode: the coefficients of f(x₀ + x₁t + x₂t² + …), graph to graph, in O(K²) operations per node for order K.
+///
+/// Linear operations act on each coefficient, products are Cauchy products, and for every other operation y = f(x) the
+/// derivative rule y′ = D(x, y)[x′] gives k·y_k = coefficient k − 1 of D(x, y)[x′], where x′ has coefficients (j + 1)·x_{j+1}.
+/// The rule's own graph is expanded by the same recursion, so no primitive needs a rule for jets.
+module internal Jet =
+    /// Coefficients 0 … order of each output; `series` holds those of the variables (x₁, …, x_order; x₀ is the variable itself).
+    /// Coefficients are in the Taylor sense: f⁽ᵏ⁾/k!.
+    let apply (order: int) (variables: Node[]) (series: Node option[][]) (outputs: Node[]) : Node option[][] =
+        let known = Dictionary<struct (int64 * int), Node option>()
+        let slopes = Dictionary<Node, Node option>(HashIdentity.Reference)
+        let derivativeOf = Dictionary<Node, Node>(HashIdentity.Reference)
+        let oldest = Substitute.oldest variables
+        let inputs = Dictionary<Node, Node option[]>(HashIdentity.Reference)
+        Array.iter2 (fun v s -> inputs[v] <- s) variables series
+
+        // Tangent variables are made below, so they are newer than all that is there now; only what depends on one of them
+        // has a zeroth coefficient other than itself.
+        let newest =
+            Seq.append variables outputs |> Seq.fold (fun m n -> max m n.NewestVariable) 0L
+
+        let addOption a b =
+            match a, b with
+            | Some a, Some b -> Some(add a b)
+            | None, other
+            | other, None -> other
+
+        let rec coefficient (node: Node) (k: int) : Node option =
+            if k = 0 && node.NewestVariable <= newest then
+                Some node
+            elif node.NewestVariable < oldest then
+                None
+            else
+                match known.TryGetValue(struct (node.Id, k)) with
+                | true, c -> c
+                | _ ->
+                    let c = compute node k
+                    known[struct (node.Id, k)] <- c
+                    c
+
+        and compute node k =
+            match inputs.TryGetValue node with
+            | true, s -> s[k - 1]
+            | _ ->
+                match derivativeOf.TryGetValue node with
+                | true, x -> coefficient x (k + 1) |> Option.map (scale (float (k + 1)))
+                | _ when node.Args.Length = 0 -> None
+                | _ -> operation node k
+
+        and operation y k =
+            match y.Prim.Derivative with
+            | Derivative.Zero -> None
+            | Derivative.Linear inArgument ->
+                let cs = y.Args |> Array.mapi (fun i x -> if inArgument i then coefficient x k else None)
+
+                if Array.forall Option.isNone cs then
+                    None
+                else
+                    y.Args
+                    |> Array.mapi (fun i x ->
+                        if inArgument i then
+                            cs[i] |> Option.defaultWith (fun () -> Graph.zeros x.Shape)
+                        else
+                            x)
+                    |> Graph.bind y.Prim y.Attr
+                    |> Some
+            | Derivative.Multilinear -> cauchy y k
+            | Derivative.Quotient ->
+                // y b = a: b₀ y_k = a_k − Σ_{j≥1} b_j y_{k−j}.
+                let a, b = y.Args[0], y.Args[1]
+                let mutable total = coefficient a k
+
+                for j in 1..k do
+                    match coefficient b j, coefficient y (k - j) with
+                    | Some bj, Some yj -> total <- addOption total (Some(neg (mul bj yj)))
+                    | _ -> ()
+
+                total |> Option.map (fun t -> Elementwise.div t b)
+            | Derivative.Rule rule ->
+                let slope =
+                    match slopes.TryGetValue y with
+                    | true, s -> s
+                    | _ ->
+                        let dargs =
+                            y.Args
+                            |> Array.map (fun x ->
+                                if x.NewestVariable < oldest then
+                                    None
+                                else
+                                    let dx = Graph.variable x.Shape
+                                    derivativeOf[dx] <- x
+                                    Some dx)
+
+                        let s = rule y.Attr y.Args y dargs
+                        slopes[y] <- s
+                        s
+
+                slope
+                |> Option.bind (fun s -> coefficient s (k - 1))
+                |> Option.map (scale (1.0 / float k))
+
+        and cauchy y k =
+            let bind i j =
+                match coefficient y.Args[0] i, coefficient y.Args[1] j with
+                | Some a, Some b -> Some(Graph.bind y.Prim y.Attr [| a; b |])
+                | _ -> None
+
+            let mutable total = None
+
+            for j in 0..k do
+                total <- addOption total (bind j (k - j))
+
+            total
+
+        // Driven in order, so that the recursion stays shallow however deep the graph is.
+        let nodes = Graph.order oldest outputs
+
+        for k in 1..order do
+            for node in nodes do
+                coefficient node k |> ignore
+
+        outputs |> Array.map (fun y -> Array.init (order + 1) (coefficient y))

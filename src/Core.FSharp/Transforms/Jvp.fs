@@ -1,0 +1,66 @@
+namespace Hesse
+
+open System.Collections.Generic
+open Hesse.Linear
+
+/// Forward mode: tangents of outputs from tangents of variables, graph to graph.
+module internal Jvp =
+    /// The tangent of one node from its arguments' tangents; None stands for zero.
+    let node (y: Node) (dargs: Node option[]) : Node option =
+        if Array.forall Option.isNone dargs then
+            None
+        else
+            match y.Prim.Derivative with
+            | Derivative.Zero -> None
+            | Derivative.Linear inArgument ->
+                if y.Args |> Array.indexed |> Array.exists (fun (i, _) -> inArgument i && dargs[i].IsSome) then
+                    let args =
+                        y.Args
+                        |> Array.mapi (fun i x ->
+                            if inArgument i then
+                                dargs[i] |> Option.defaultWith (fun () -> Graph.zeros x.Shape)
+                            else
+                                x)
+
+                    Some(Graph.bind y.Prim y.Attr args)
+                else
+                    None
+            | Derivative.Multilinear ->
+                dargs
+                |> Array.mapi (fun i dx ->
+                    dx
+                    |> Option.map (fun dx ->
+                        let args = Array.copy y.Args
+                        args[i] <- dx
+                        Graph.bind y.Prim y.Attr args))
+                |> Array.choose id
+                |> Array.reduce add
+                |> Some
+            | Derivative.Quotient ->
+                // y b = a, hence dy = (da − y db) / b.
+                let b = y.Args[1]
+
+                match dargs[0], dargs[1] with
+                | Some da, None -> Some(Elementwise.div da b)
+                | None, Some db -> Some(neg (Elementwise.div (mul y db) b))
+                | Some da, Some db -> Some(Elementwise.div (sub da (mul y db)) b)
+                | None, None -> None
+            | Derivative.Rule rule -> rule y.Attr y.Args y dargs
+
+    /// Tangents of the outputs, given those of the variables.
+    let apply (variables: Node[]) (tangents: Node[]) (outputs: Node[]) : Node option[] =
+        let tangent = Dictionary<Node, Node>(HashIdentity.Reference)
+        Array.iter2 (fun v dv -> tangent[v] <- dv) variables tangents
+
+        let find (node: Node) =
+            match tangent.TryGetValue node with
+            | true, d -> Some d
+            | _ -> None
+
+        for y in Graph.order (Substitute.oldest variables) outputs do
+            if y.Args.Length > 0 then
+                match node y (y.Args |> Array.map find) with
+                | Some dy -> tangent[y] <- dy
+                | None -> ()
+
+        outputs |> Array.map find

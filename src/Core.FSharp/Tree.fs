@@ -1,0 +1,188 @@
+namespace Hesse
+
+open System
+open System.Collections.Concurrent
+open System.Collections.Generic
+open FSharp.Reflection
+
+/// Trees of tensors: a tensor, or a tuple, array, list, option, map (by key order) or record of trees. Whatever else a value
+/// holds (numbers, strings, functions) is kept as it is and has no derivative.
+[<RequireQualifiedAccess>]
+module Tree =
+    /// How values of one type are taken apart into tensors and put together again.
+    type private Shape =
+        { /// Adds the tensors, and what else decides whether two trees have the same structure.
+          Collect: obj -> List<Tensor> -> List<obj> -> unit
+          /// The value with tensors taken from the queue, in the order of Collect.
+          Rebuild: obj -> Queue<Tensor> -> obj }
+
+    let private shapes = ConcurrentDictionary<Type, Shape>()
+
+    let private isGeneric (definition: Type) (t: Type) =
+        t.IsGenericType && t.GetGenericTypeDefinition() = definition
+
+    /// Maps over the elements of a list of any element type.
+    type private Sequences<'T>() =
+        static member List(values: obj seq) : obj =
+            box (List.ofSeq (values |> Seq.map unbox<'T>))
+
+    type private Maps<'K, 'V when 'K: comparison>() =
+        static member Keys(map: obj) : obj seq =
+            (unbox<Map<'K, 'V>> map).Keys |> Seq.map box
+
+        static member Values(map: obj) : obj seq =
+            (unbox<Map<'K, 'V>> map).Values |> Seq.map box
+
+        static member Create(keys: obj seq, values: obj seq) : obj =
+            box (Map.ofSeq (Seq.zip (keys |> Seq.map unbox<'K>) (values |> Seq.map unbox<'V>)))
+
+    let private call (definition: Type) (arguments: Type[]) (name: string) (values: obj[]) =
+        let flags = Reflection.BindingFlags.Static ||| Reflection.BindingFlags.Public ||| Reflection.BindingFlags.NonPublic
+        definition.MakeGenericType(arguments).GetMethod(name, flags).Invoke(null, values)
+
+    /// A fixed number of parts, each of its own type.
+    let private product (parts: Type[]) (read: obj -> obj[]) (make: obj[] -> obj) (shapeOf: Type -> Shape) =
+        let inner = parts |> Array.map (fun p -> lazy (shapeOf p))
+
+        { Collect =
+            fun value leaves statics ->
+                Array.iter2 (fun (s: Lazy<Shape>) part -> s.Value.Collect part leaves statics) inner (read value)
+          Rebuild = fun value queue -> make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part queue) inner (read value)) }
+
+    /// Any number of parts of one type.
+    let private sequence (element: Type) (read: obj -> obj[]) (make: obj -> obj[] -> obj) (shapeOf: Type -> Shape) =
+        let inner = lazy (shapeOf element)
+
+        { Collect =
+            fun value leaves statics ->
+                let parts = read value
+                statics.Add parts.Length
+
+                for part in parts do
+                    inner.Value.Collect part leaves statics
+          Rebuild = fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue)) }
+
+    let rec private shapeOf (t: Type) : Shape = shapes.GetOrAdd(t, describe)
+
+    and private describe (t: Type) : Shape =
+        if t = typeof<Tensor> then
+            { Collect = fun value leaves _ -> leaves.Add(unbox<Tensor> value)
+              Rebuild = fun _ queue -> box (queue.Dequeue()) }
+        elif t.IsArray && t.GetArrayRank() = 1 && not (t.GetElementType().IsPrimitive) then
+            let element = t.GetElementType()
+
+            let make _ (parts: obj[]) =
+                let result = Array.CreateInstance(element, parts.Length)
+                parts |> Array.iteri (fun i part -> result.SetValue(part, i))
+                box result
+
+            sequence element (fun value -> (value :?> Array) |> Seq.cast<obj> |> Array.ofSeq) make shapeOf
+        elif isGeneric typedefof<_ list> t then
+            let element = t.GetGenericArguments()
+
+            sequence
+                element[0]
+                (fun value -> (value :?> Collections.IEnumerable) |> Seq.cast<obj> |> Array.ofSeq)
+                (fun _ parts -> call typedefof<Sequences<_>> element "List" [| Seq.ofArray parts |])
+                shapeOf
+        elif isGeneric typedefof<Map<_, _>> t then
+            let arguments = t.GetGenericArguments()
+            let ask name (value: obj) = call typedefof<Maps<_, _>> arguments name [| value |] :?> obj seq
+
+            let inner =
+                sequence
+                    arguments[1]
+                    (fun value -> ask "Values" value |> Array.ofSeq)
+                    (fun value parts -> call typedefof<Maps<_, _>> arguments "Create" [| ask "Keys" value; Seq.ofArray parts |])
+                    shapeOf
+
+            { inner with
+                Collect =
+                    fun value leaves statics ->
+                        statics.AddRange(ask "Keys" value)
+                        inner.Collect value leaves statics }
+        elif isGeneric typedefof<_ option> t then
+            let some = FSharpType.GetUnionCases t |> Array.find (fun c -> c.Name = "Some")
+
+            sequence
+                (t.GetGenericArguments()[0])
+                (fun value -> if isNull value then [||] else FSharpValue.GetUnionFields(value, t) |> snd)
+                (fun _ parts -> if parts.Length = 0 then null else FSharpValue.MakeUnion(some, parts))
+                shapeOf
+        elif FSharpType.IsTuple t then
+            product (FSharpType.GetTupleElements t) (FSharpValue.PreComputeTupleReader t) (FSharpValue.PreComputeTupleConstructor t) shapeOf
+        elif FSharpType.IsRecord(t, true) then
+            let fields = FSharpType.GetRecordFields(t, true) |> Array.map (fun p -> p.PropertyType)
+            product fields (FSharpValue.PreComputeRecordReader(t, true)) (FSharpValue.PreComputeRecordConstructor(t, true)) shapeOf
+        else
+            { Collect = fun value _ statics -> statics.Add value
+              Rebuild = fun value _ -> value }
+
+    /// The tensors of a tree, the rest of its structure, and the way back from tensors to a tree.
+    let internal flatten (tree: 'T) : Tensor[] * obj[] * (Tensor[] -> 'T) =
+        let leaves, statics = List<Tensor>(), List<obj>()
+
+        // A boxed Tensor must not be taken for its static type when 'T is obj.
+        let t = if isNull (box tree) || typeof<'T> <> typeof<obj> then typeof<'T> else (box tree).GetType()
+        let shape = shapeOf t
+        shape.Collect (box tree) leaves statics
+
+        let rebuild (parts: Tensor[]) =
+            if parts.Length <> leaves.Count then
+                Shape.fail $"Tree: this tree has {leaves.Count} tensors, got {parts.Length}; the structures must be the same"
+
+            unbox<'T> (shape.Rebuild (box tree) (Queue parts))
+
+        leaves.ToArray(), statics.ToArray(), rebuild
+
+    /// <summary>The tensors of a tree, in a fixed order: fields and elements as they are declared, maps by key.</summary>
+    /// <param name="tree">Any tree.</param>
+    let leaves (tree: 'T) : Tensor[] =
+        let leaves, _, _ = flatten tree
+        leaves
+
+    /// <summary>A tree of the same structure with every tensor mapped.</summary>
+    /// <param name="f">Applied to each tensor.</param>
+    /// <param name="tree">Any tree.</param>
+    let map (f: Tensor -> Tensor) (tree: 'T) : 'T =
+        let leaves, _, rebuild = flatten tree
+        rebuild (Array.map f leaves)
+
+    /// <summary>A tree of the same structure with corresponding tensors combined.</summary>
+    /// <param name="f">Applied to each pair of tensors.</param>
+    /// <param name="a">Any tree.</param>
+    /// <param name="b">A tree of the same structure.</param>
+    /// <exception cref="T:Hesse.HesseException">The trees have different numbers of tensors.</exception>
+    let map2 (f: Tensor -> Tensor -> Tensor) (a: 'T) (b: 'T) : 'T =
+        let la, _, rebuild = flatten a
+        let lb = leaves b
+
+        if la.Length <> lb.Length then
+            Shape.fail $"Tree.map2: the trees have {la.Length} and {lb.Length} tensors; the structures must be the same"
+
+        rebuild (Array.map2 f la lb)
+
+    /// <summary>All elements of a tree as one vector, and the way back.</summary>
+    /// <param name="tree">Any tree with P elements in all.</param>
+    /// <returns>The vector, shape [P], and the function from such a vector to a tree of the same structure.</returns>
+    let ravel (tree: 'T) : Tensor * (Tensor -> 'T) =
+        let leaves, _, rebuild = flatten tree
+        let sizes = leaves |> Array.map (fun t -> t.Size)
+        let starts = Array.scan (+) 0 sizes
+        let total = Array.sum sizes
+
+        let flat =
+            match leaves with
+            | [||] -> Tensor.zeros [ 0 ]
+            | [| one |] -> Tensor.flatten one
+            | _ -> Tensor.concat 0 (leaves |> Array.map Tensor.flatten)
+
+        let unravel (vector: Tensor) =
+            if vector.Shape <> [| total |] then
+                Shape.fail $"unravel: expected shape [{total}], got {Shape.show vector.Shape}; this tree has {total} elements"
+
+            leaves
+            |> Array.mapi (fun i leaf -> Tensor.reshape leaf.Shape (Tensor.slice 0 starts[i] starts[i + 1] 1 vector))
+            |> rebuild
+
+        flat, unravel
