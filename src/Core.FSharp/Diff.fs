@@ -3,6 +3,7 @@ namespace Hesse
 open System
 open System.Collections.Generic
 open Hesse.Linear
+open Hesse.Tracing
 
 /// Differentiation, vectorisation and compilation of functions on trees of tensors.
 ///
@@ -11,65 +12,6 @@ open Hesse.Linear
 /// graph again, so that transformations nest in any order.
 [<RequireQualifiedAccess>]
 module Diff =
-    // ----- tracing -----
-
-    /// A function's graph: its variables, its outputs, and the way from nodes back to the output tree.
-    type private Trace<'Y> =
-        { Variables: Node[]
-          Values: Node[]
-          Outputs: Node[]
-          Result: Node[] -> 'Y }
-
-    let private tensor (node: Node) = Tensor node
-    let private nodesOf (tree: 'T) = Tree.leaves tree |> Array.map (fun (t: Tensor) -> t.Node)
-
-    /// Calls f on fresh variables in the shape of x.
-    let private trace (f: 'X -> 'Y) (x: 'X) : Trace<'Y> =
-        let leaves, _, rebuild = Tree.flatten x
-        let variables = leaves |> Array.map (fun t -> Graph.variable t.Node.Shape)
-        let y = f (rebuild (Array.map tensor variables))
-        let outputs, _, rebuildResult = Tree.flatten y
-
-        { Variables = variables
-          Values = leaves |> Array.map (fun t -> t.Node)
-          Outputs = outputs |> Array.map (fun t -> t.Node)
-          Result = Array.map tensor >> rebuildResult }
-
-    let private variablesLike (nodes: Node[]) = nodes |> Array.map (fun n -> Graph.variable n.Shape)
-    let private orZero (like: Node[]) (nodes: Node option[]) =
-        Array.map2 (fun (l: Node) n -> n |> Option.defaultWith (fun () -> Graph.zeros l.Shape)) like nodes
-
-    /// The one output of a scalar function.
-    let private scalarOutput (name: string) (t: Trace<Tensor>) =
-        let y = t.Outputs[0]
-
-        if y.Shape.Length > 0 then
-            Shape.fail $"{name}: expected a scalar output, got shape {Shape.show y.Shape}; use jacobian, or reduce it with Tensor.sum"
-
-        y
-
-    /// The cotangents of the variables for given cotangents of the outputs: linearise, then transpose.
-    let private pullback (variables: Node[]) (outputs: Node[]) (cotangents: Node[]) : Node[] =
-        let tangents = variablesLike variables
-        let linear = Jvp.apply variables tangents outputs
-        Transpose.apply tangents linear cotangents |> orZero variables
-
-    let private gradient (variables: Node[]) (y: Node) =
-        pullback variables [| y |] [| Graph.full [||] 1.0 |]
-
-    let private pushforward (variables: Node[]) (tangents: Node[]) (outputs: Node[]) =
-        Jvp.apply variables tangents outputs |> orZero outputs
-
-    /// Checks that a tangent or cotangent has the structure of what it belongs to.
-    let private matching (name: string) (role: string) (expected: Node[]) (given: Node[]) =
-        let shapes (nodes: Node[]) = Shape.showAll (nodes |> Array.map (fun n -> n.Shape))
-
-        if
-            expected.Length <> given.Length
-            || not (Array.forall2 (fun (a: Node) (b: Node) -> a.Shape = b.Shape) expected given)
-        then
-            Shape.fail $"{name}: the {role} has shapes {shapes given}, expected {shapes expected}; give one tensor of the same shape for each"
-
     // ----- first derivatives -----
 
     /// <summary>The value and the gradient of a scalar function.</summary>
@@ -109,26 +51,15 @@ module Diff =
         matching "jvp" "direction" t.Variables directions
         let tangents = variablesLike t.Variables
         let dy = pushforward t.Variables tangents t.Outputs
+
         let results =
-            Executor.evaluate (Array.append t.Variables tangents) (Array.append t.Values directions) (Array.append t.Outputs dy)
+            Executor.evaluate
+                (Array.append t.Variables tangents)
+                (Array.append t.Values directions)
+                (Array.append t.Outputs dy)
 
         let n = t.Outputs.Length
         t.Result results[.. n - 1], t.Result results[n..]
-
-    /// Evaluates a graph that is linear in `tangents` for many values of them: all that does not depend on them is computed once.
-    let private linearMap (t: Trace<'Y>) (tangents: Node[]) (outputs: Node[]) : Node[] -> Node[] =
-        let residual = Substitute.apply t.Variables t.Values outputs
-
-        if Executor.isClosed tangents residual then
-            let program = lazy (Program(tangents, residual))
-
-            fun values ->
-                if values |> Array.forall (fun v -> v.IsConcrete) then
-                    program.Value.Run values
-                else
-                    Substitute.apply tangents values residual
-        else
-            fun values -> Substitute.apply tangents values residual
 
     /// <summary>The value, and the derivative at x as a function of the direction; the value is computed once.</summary>
     /// <param name="f">From a tree to a tree.</param>
@@ -185,106 +116,31 @@ module Diff =
         |> Array.map tensor
         |> rebuild
 
-    // ----- batches of directions -----
-
-    /// Bytes that one block of a batch of directions may use for intermediate values: about a last-level cache.
-    [<Literal>]
-    let private blockBytes = 33554432.0
-
-    /// How many directions to take at once, from the size of the graph for one.
-    let private blockSize (variables: Node[]) (outputs: Node[]) (count: int) =
-        let perDirection =
-            Graph.order (Substitute.oldest variables) outputs
-            |> Array.sumBy (fun n -> 8.0 * float (Shape.size n.Shape))
-
-        max 1 (min count (int (blockBytes / max 8.0 perDirection)))
-
-    /// Rows `from` .. `from + count − 1` of the identity of all elements of `shapes`, cut to those shapes.
-    let private basis (shapes: int[][]) (from: int) (count: int) : Node[] =
-        let sizes = shapes |> Array.map (Shape.length "jacobian")
-        let starts = Array.scan (+) 0 sizes
-
-        shapes
-        |> Array.mapi (fun i shape ->
-            let data = Array.zeroCreate (count * sizes[i])
-
-            for k in 0 .. count - 1 do
-                let column = from + k - starts[i]
-
-                if column >= 0 && column < sizes[i] then
-                    data[k * sizes[i] + column] <- 1.0
-
-            Graph.constant (Array.append [| count |] shape) data)
-
-    /// A linear graph applied to the whole basis of its `linear` variables. Result o has shape [count; shape of output o].
-    /// At concrete values in blocks of bounded memory; else as one batch.
-    let private overBasis (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node[] =
-        let shapes = linear |> Array.map (fun v -> v.Shape)
-        let count = shapes |> Array.sumBy (Shape.length "jacobian")
-        let all = Array.append variables linear
-
-        if values |> Array.forall (fun v -> v.IsConcrete) && Executor.isClosed all outputs then
-            let block = blockSize linear outputs count
-
-            let compile size =
-                let seeds = shapes |> Array.map (fun s -> Graph.variable (Array.append [| size |] s))
-                Program(Array.append variables seeds, Batch.apply size linear seeds outputs)
-
-            let whole = lazy (compile block)
-
-            let parts =
-                [| for from in 0..block .. count - 1 do
-                       let size = min block (count - from)
-                       let program = if size = block then whole.Value else compile size
-                       program.Run(Array.append values (basis shapes from size)) |]
-
-            outputs
-            |> Array.mapi (fun o y ->
-                if parts.Length = 0 then
-                    Graph.zeros (Array.append [| 0 |] y.Shape)
-                else
-                    concat 0 (parts |> Array.map (fun p -> p[o])))
-        else
-            let batched = Batch.apply count linear (basis shapes 0 count) outputs
-            Substitute.apply variables values batched
-
-    /// All elements of nodes with a leading axis, in one matrix [count; total].
-    let private flattenRows (count: int) (nodes: Node[]) =
-        match nodes |> Array.map (fun n -> reshape [| count; Shape.length "jacobian" n.Shape / max 1 count |] n) with
-        | [||] -> Graph.zeros [| count; 0 |]
-        | [| one |] -> one
-        | many -> concat 1 many
-
-    /// The shape of x in a derivative: its own for one tensor, [P] for a tree.
-    let private inputShape (x: 'X) (variables: Node[]) =
-        match box x with
-        | :? Tensor -> variables[0].Shape
-        | _ -> [| variables |> Array.sumBy (fun v -> Shape.length "jacobian" v.Shape) |]
-
-    /// <summary>The Jacobian by forward mode: one batch of directions, one per input element.</summary>
-    /// <param name="f">From a tree to a tensor.</param>
-    /// <param name="x">Where; P elements in all.</param>
-    /// <returns>Shape of f(x), followed by the shape of x (by [P] if x is a tree, in the order of Tree.ravel).</returns>
-    let jacfwd (f: 'X -> Tensor) (x: 'X) : Tensor =
-        let t = trace f x
+    let private forwardJacobian (x: 'X) (t: Trace<Tensor>) =
         let y = t.Outputs[0]
         let tangents = variablesLike t.Variables
         let columns = overBasis t.Variables t.Values tangents (pushforward t.Variables tangents t.Outputs)
-        let rank = y.Shape.Length
-        let matrix = transpose (Array.append [| 1..rank |] [| 0 |]) columns[0]
+        let matrix = transpose (Array.append [| 1 .. y.Shape.Length |] [| 0 |]) columns[0]
         tensor (reshape (Array.append y.Shape (inputShape x t.Variables)) matrix)
 
-    /// <summary>The Jacobian by reverse mode: one batch of cotangents, one per output element.</summary>
-    /// <param name="f">From a tree to a tensor.</param>
-    /// <param name="x">Where; P elements in all.</param>
-    /// <returns>Shape of f(x), followed by the shape of x (by [P] if x is a tree, in the order of Tree.ravel).</returns>
-    let jacrev (f: 'X -> Tensor) (x: 'X) : Tensor =
-        let t = trace f x
+    let private reverseJacobian (x: 'X) (t: Trace<Tensor>) =
         let y = t.Outputs[0]
         let cotangents = variablesLike t.Outputs
         let rows = overBasis t.Variables t.Values cotangents (pullback t.Variables t.Outputs cotangents)
         let matrix = flattenRows (Shape.length "jacobian" y.Shape) rows
         tensor (reshape (Array.append y.Shape (inputShape x t.Variables)) matrix)
+
+    /// <summary>The Jacobian by forward mode: one batch of directions, one per input element.</summary>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of f(x), followed by the shape of x (by [P] if x is a tree, in the order of Tree.ravel).</returns>
+    let jacfwd (f: 'X -> Tensor) (x: 'X) : Tensor = forwardJacobian x (trace f x)
+
+    /// <summary>The Jacobian by reverse mode: one batch of cotangents, one per output element.</summary>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of f(x), followed by the shape of x (by [P] if x is a tree, in the order of Tree.ravel).</returns>
+    let jacrev (f: 'X -> Tensor) (x: 'X) : Tensor = reverseJacobian x (trace f x)
 
     /// <summary>The Jacobian, by whichever mode needs fewer passes.</summary>
     /// <param name="f">From a tree to a tensor.</param>
@@ -293,7 +149,11 @@ module Diff =
     let jacobian (f: 'X -> Tensor) (x: 'X) : Tensor =
         let t = trace f x
         let inputs = t.Variables |> Array.sumBy (fun v -> Shape.size v.Shape)
-        if inputs <= Shape.size t.Outputs[0].Shape then jacfwd f x else jacrev f x
+
+        if inputs <= Shape.size t.Outputs[0].Shape then
+            forwardJacobian x t
+        else
+            reverseJacobian x t
 
     /// <summary>The Hessian of a scalar function, as a batch of Hessian-vector products.</summary>
     /// <param name="f">From a tree to a scalar; shape [].</param>
@@ -304,7 +164,10 @@ module Diff =
         let t = trace f x
         let y = scalarOutput "hessian" t
         let tangents = variablesLike t.Variables
-        let products = overBasis t.Variables t.Values tangents (pushforward t.Variables tangents (gradient t.Variables y))
+
+        let products =
+            overBasis t.Variables t.Values tangents (pushforward t.Variables tangents (gradient t.Variables y))
+
         let count = t.Variables |> Array.sumBy (fun v -> Shape.length "hessian" v.Shape)
         let shape = inputShape x t.Variables
         tensor (reshape (Array.append shape shape) (flattenRows count products))
@@ -330,12 +193,13 @@ module Diff =
         let coefficients = Jet.apply order t.Variables series t.Outputs
         let factorial = Array.scan (fun product k -> product * float k) 1.0 [| 1..order |]
 
-        let outputs =
-            [| for k in 0..order do
-                   for i in 0 .. t.Outputs.Length - 1 do
-                       match coefficients[i][k] with
-                       | Some c -> scale factorial[k] c
-                       | None -> Graph.zeros t.Outputs[i].Shape |]
+        let outputs = [|
+            for k in 0..order do
+                for i in 0 .. t.Outputs.Length - 1 do
+                    match coefficients[i][k] with
+                    | Some c -> scale factorial[k] c
+                    | None -> Graph.zeros t.Outputs[i].Shape
+        |]
 
         let results =
             Executor.evaluate (Array.append t.Variables tangents) (Array.append t.Values directions) outputs
@@ -349,7 +213,8 @@ module Diff =
     /// <returns>dⁿf/dxⁿ, of the shape of f(x).</returns>
     let derivative (n: int) (f: Tensor -> Tensor) (x: Tensor) : Tensor =
         if x.Rank <> 0 then
-            Shape.fail $"derivative: expected a scalar argument, got shape {Shape.show x.Shape}; use jet with a direction, or vmap"
+            Shape.fail
+                $"derivative: expected a scalar argument, got shape {Shape.show x.Shape}; use jet with a direction, or vmap"
 
         (jet n f x (Tensor.scalar 1.0))[n]
 
@@ -377,13 +242,15 @@ module Diff =
             leaves
             |> Array.map (fun t ->
                 if inAxis < 0 || inAxis >= t.Rank then
-                    Shape.fail $"vmap: axis {inAxis} does not exist in every argument (shapes {shapes ()}); close over what is not to be mapped"
+                    Shape.fail
+                        $"vmap: axis {inAxis} does not exist in every argument (shapes {shapes ()}); close over what is not to be mapped"
 
                 t.Node.Shape[inAxis])
             |> Array.distinct
 
         if sizes.Length <> 1 then
-            Shape.fail $"vmap: arguments of shapes {shapes ()} have no common length along axis {inAxis}; all must be mapped over the same number of parts"
+            Shape.fail
+                $"vmap: arguments of shapes {shapes ()} have no common length along axis {inAxis}; all must be mapped over the same number of parts"
 
         let stacked = leaves |> Array.map (fun t -> (moveAxis inAxis 0 t).Node)
         let variables = stacked |> Array.map (fun n -> Graph.variable n.Shape[1..])
@@ -397,7 +264,8 @@ module Diff =
             let t = tensor node
 
             if outAxis < 0 || outAxis >= t.Rank then
-                Shape.fail $"vmap: out axis {outAxis} does not exist in a result of shape {Shape.show node.Shape}; use 0 .. {t.Rank - 1}"
+                Shape.fail
+                    $"vmap: out axis {outAxis} does not exist in a result of shape {Shape.show node.Shape}; use 0 .. {t.Rank - 1}"
 
             moveAxis 0 outAxis t)
         |> rebuildResult
@@ -427,9 +295,10 @@ module Diff =
 
     /// Two argument trees share a plan when shapes and everything else in them are equal.
     [<CustomEquality; NoComparison>]
-    type private Signature =
-        { Shapes: int[][]
-          Statics: obj[] }
+    type private Signature = {
+        Shapes: int[][]
+        Statics: obj[]
+    } with
 
         override a.Equals other =
             match other with
@@ -471,9 +340,7 @@ module Diff =
             if leaves |> Array.exists (fun t -> not t.IsConcrete) then
                 f x
             else
-                let signature =
-                    { Shapes = leaves |> Array.map (fun t -> t.Node.Shape)
-                      Statics = statics }
+                let signature = { Shapes = leaves |> Array.map (fun t -> t.Node.Shape); Statics = statics }
 
                 let plan =
                     lock plans (fun () ->
@@ -496,14 +363,15 @@ module Diff =
         let t = trace f x
 
         if not (Executor.isClosed t.Variables t.Outputs) then
-            Shape.fail "explain: the function uses a variable of a surrounding transformation; explain the outermost function instead"
+            Shape.fail
+                "explain: the function uses a variable of a surrounding transformation; explain the outermost function instead"
 
         let plan = Program(t.Variables, t.Outputs).Plan
         let steps = plan.Steps |> Seq.map (fun s -> s.Describe())
 
         String.Join(
             "\n",
-            Seq.append
-                steps
-                [ $"{plan.Steps.Count} steps, {plan.Flops} FLOPs, {plan.Bytes} bytes moved, arena of {plan.ArenaBytes} bytes" ]
+            Seq.append steps [
+                $"{plan.Steps.Count} steps, {plan.Flops} FLOPs, {plan.Bytes} bytes moved, arena of {plan.ArenaBytes} bytes"
+            ]
         )

@@ -60,8 +60,7 @@ module internal Einsum =
 
             let last value rest = Array.append (Array.create others.Length rest) [| value |]
 
-            let diag =
-                Linear.slice (last 0 0) (Array.append outer [| n * n |]) (last (n + 1) 1) flat
+            let diag = Linear.slice (last 0 0) (Array.append outer [| n * n |]) (last (n + 1) 1) flat
 
             diagonal (Array.append (others |> Array.map (fun d -> labels[d])) [| l |], diag)
 
@@ -79,7 +78,9 @@ module internal Einsum =
                     (fun l d ->
                         match sizes.TryGetValue l with
                         | true, e when e <> d ->
-                            fail spec $"uses '{char l}' for axes of length {e} and {d} (shapes {Shape.showAll (operands |> Array.map (fun o -> o.Shape))})"
+                            fail
+                                spec
+                                $"uses '{char l}' for axes of length {e} and {d} (shapes {Shape.showAll (operands |> Array.map (fun o -> o.Shape))})"
                         | _ -> sizes[l] <- d)
                     ls
                     x.Shape)
@@ -90,7 +91,12 @@ module internal Einsum =
             match terms with
             | [] -> fail spec "has no operand"
             | [ ls, x ] ->
-                let gone = [| for i in 0 .. ls.Length - 1 do if not (Array.contains ls[i] out) then i |]
+                let gone = [|
+                    for i in 0 .. ls.Length - 1 do
+                        if not (Array.contains ls[i] out) then
+                            i
+                |]
+
                 let kept = ls |> Array.filter (fun l -> Array.contains l out)
                 let summed = Linear.sum gone x
                 Linear.transpose (out |> Array.map (fun l -> Array.IndexOf(kept, l))) summed
@@ -109,15 +115,23 @@ module internal Einsum =
                     |> Array.filter (fun l -> Array.contains l out || Array.contains l outside)
 
                 let i, j =
-                    [ for i in 0 .. terms.Length - 1 do
-                          for j in i + 1 .. terms.Length - 1 do
-                              i, j ]
+                    [
+                        for i in 0 .. terms.Length - 1 do
+                            for j in i + 1 .. terms.Length - 1 do
+                                i, j
+                    ]
                     |> List.minBy (fun (i, j) -> resultLabels i j |> Array.fold (fun n l -> n * float sizes[l]) 1.0)
 
                 // The last contraction can give the axes in the order that is asked for.
                 let target = if terms.Length = 2 then out else resultLabels i j
                 let product = Contraction.contract (fst terms[i]) (fst terms[j]) target (snd terms[i]) (snd terms[j])
-                let rest = [ for k in 0 .. terms.Length - 1 do if k <> i && k <> j then terms[k] ]
+
+                let rest = [
+                    for k in 0 .. terms.Length - 1 do
+                        if k <> i && k <> j then
+                            terms[k]
+                ]
+
                 contractAll (rest @ [ target, product ])
 
         contractAll (List.map diagonal (List.ofArray (Array.zip labels operands)))

@@ -61,7 +61,11 @@ type internal Node
     member _.Shape = shape
 
     /// Id of the newest variable that this node depends on; 0 for a concrete node. A node cannot depend on any variable newer than that.
-    member _.NewestVariable = if isNull (box scope) then 0L elif newest = 0L then id else newest
+    member _.NewestVariable =
+        if isNull (box scope) then 0L
+        elif newest = 0L then id
+        else newest
+
     member _.Scope = scope
     member _.IsConcrete = isNull (box scope)
 
@@ -81,22 +85,21 @@ type internal Node
         data
 
 /// A primitive operation: one record with all its rules, in one place.
-and [<ReferenceEquality>] internal Primitive =
-    {
-        Name: string
-        /// One line: what it computes.
-        Doc: string
-        /// Result shape from attribute and argument shapes; raises the error that names the operation and every shape.
-        Shape: Attr -> int[][] -> int[]
-        Derivative: Derivative
-        /// For an operation that is linear in argument i (the others fixed): the cotangent of argument i, from the cotangent of the result.
-        Transpose: (Attr -> Node[] -> Node -> int -> Node) option
-        /// The operation on arguments of which some carry a leading batch axis of the given size; the result carries it.
-        Batch: Primitive -> Attr -> Node[] -> bool[] -> int -> Node
-        /// A cheaper node with the same value, if the arguments allow one.
-        Simplify: Attr -> Node[] -> Node option
-        Lower: Lowering
-    }
+and [<ReferenceEquality>] internal Primitive = {
+    Name: string
+    /// One line: what it computes.
+    Doc: string
+    /// Result shape from attribute and argument shapes; raises the error that names the operation and every shape.
+    Shape: Attr -> int[][] -> int[]
+    Derivative: Derivative
+    /// For an operation that is linear in argument i (the others fixed): the cotangent of argument i, from the cotangent of the result.
+    Transpose: (Attr -> Node[] -> Node -> int -> Node) option
+    /// The operation on arguments of which some carry a leading batch axis of the given size; the result carries it.
+    Batch: Primitive -> Attr -> Node[] -> bool[] -> int -> Node
+    /// A cheaper node with the same value, if the arguments allow one.
+    Simplify: Attr -> Node[] -> Node option
+    Lower: Lowering
+}
 
 and [<RequireQualifiedAccess>] internal Derivative =
     /// Piecewise constant: the derivative is zero wherever it exists.
@@ -124,10 +127,7 @@ and [<Sealed; AllowNullLiteral>] internal Scope() =
                 table[key] <- node
                 node)
 
-and [<Struct; NoEquality; NoComparison>] internal NodeKey =
-    { Operation: Primitive
-      Attribute: Attr
-      Arguments: Node[] }
+and [<Struct; NoEquality; NoComparison>] internal NodeKey = { Operation: Primitive; Attribute: Attr; Arguments: Node[] }
 
 /// Two keys are equal when the operations and attributes are, and the arguments are the same.
 and [<Sealed>] internal NodeKeyComparer() =
@@ -161,26 +161,25 @@ and [<Sealed>] internal NodeKeyComparer() =
 
 /// Making nodes.
 module internal Graph =
-    let private inputPrimitive =
-        { Name = "variable"
-          Doc = "A value that is not yet known."
-          Shape =
+    let private inputPrimitive = {
+        Name = "variable"
+        Doc = "A value that is not yet known."
+        Shape =
             fun attr _ ->
                 match attr with
                 | ToShape s -> s
                 | _ -> [||]
-          Derivative = Derivative.Zero
-          Transpose = None
-          Batch = fun _ _ _ _ _ -> invalidOp "a variable is batched by substitution"
-          Simplify = fun _ _ -> None
-          Lower = Lowering.Input }
+        Derivative = Derivative.Zero
+        Transpose = None
+        Batch = fun _ _ _ _ _ -> invalidOp "a variable is batched by substitution"
+        Simplify = fun _ _ -> None
+        Lower = Lowering.Input
+    }
 
     /// A fresh variable, newer than every node there is.
-    let variable (shape: int[]) =
-        Node(inputPrimitive, ToShape shape, [||], shape, 0L, Scope(), null, ValueNone)
+    let variable (shape: int[]) = Node(inputPrimitive, ToShape shape, [||], shape, 0L, Scope(), null, ValueNone)
 
-    let isVariable (node: Node) =
-        obj.ReferenceEquals(node.Prim, inputPrimitive) && not node.IsConcrete
+    let isVariable (node: Node) = obj.ReferenceEquals(node.Prim, inputPrimitive) && not node.IsConcrete
 
     /// A concrete node over an array that nobody else will write to.
     let constant (shape: int[]) (data: double[]) =
@@ -188,8 +187,7 @@ module internal Graph =
         Node(inputPrimitive, NoAttr, [||], shape, 0L, null, data, uniform)
 
     /// A concrete node of one value; its array is made only when somebody asks for it.
-    let full (shape: int[]) (value: double) =
-        Node(inputPrimitive, NoAttr, [||], shape, 0L, null, null, ValueSome value)
+    let full (shape: int[]) (value: double) = Node(inputPrimitive, NoAttr, [||], shape, 0L, null, null, ValueSome value)
 
     let zeros shape = full shape 0.0
 
@@ -243,10 +241,7 @@ module internal Graph =
             if isNull scope then
                 evaluate prim attr args shape
             else
-                let key =
-                    { Operation = prim
-                      Attribute = attr
-                      Arguments = args }
+                let key = { Operation = prim; Attribute = attr; Arguments = args }
 
                 scope.FindOrAdd(key, (fun () -> Node(prim, attr, args, shape, newest, scope, null, ValueNone)))
 

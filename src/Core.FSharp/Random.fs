@@ -54,8 +54,7 @@ module Random =
     /// <summary>Independent keys from one; do not use the parent again.</summary>
     /// <param name="count">How many.</param>
     /// <param name="key">The parent.</param>
-    let split (count: int) (key: Key) : Key[] =
-        Array.init count (fun i -> fold i key)
+    let split (count: int) (key: Key) : Key[] = Array.init count (fun i -> fold i key)
 
     let private generate (key: Key) (shape: int seq) (draw: uint64 -> uint64 -> float) =
         let shape = Array.ofSeq shape

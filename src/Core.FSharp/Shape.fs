@@ -88,10 +88,11 @@ module internal Shape =
 
         resolved
 
-    let removeAxes (axes: int[]) (shape: int[]) =
-        [| for i in 0 .. shape.Length - 1 do
-               if not (Array.contains i axes) then
-                   shape[i] |]
+    let removeAxes (axes: int[]) (shape: int[]) = [|
+        for i in 0 .. shape.Length - 1 do
+            if not (Array.contains i axes) then
+                shape[i]
+    |]
 
     let same (op: string) (shapes: int[][]) =
         for s in shapes do
@@ -100,5 +101,4 @@ module internal Shape =
 
         shapes[0]
 
-    let isIdentity (permutation: int[]) =
-        permutation |> Array.indexed |> Array.forall (fun (i, p) -> i = p)
+    let isIdentity (permutation: int[]) = permutation |> Array.indexed |> Array.forall (fun (i, p) -> i = p)

@@ -10,64 +10,74 @@ open FSharp.Reflection
 [<RequireQualifiedAccess>]
 module Tree =
     /// How values of one type are taken apart into tensors and put together again.
-    type private Shape =
-        { /// Adds the tensors, and what else decides whether two trees have the same structure.
-          Collect: obj -> List<Tensor> -> List<obj> -> unit
-          /// The value with tensors taken from the queue, in the order of Collect.
-          Rebuild: obj -> Queue<Tensor> -> obj }
+    type private Shape = {
+        /// Adds the tensors, and what else decides whether two trees have the same structure.
+        Collect: obj -> List<Tensor> -> List<obj> -> unit
+        /// The value with tensors taken from the queue, in the order of Collect.
+        Rebuild: obj -> Queue<Tensor> -> obj
+    }
 
     let private shapes = ConcurrentDictionary<Type, Shape>()
 
-    let private isGeneric (definition: Type) (t: Type) =
-        t.IsGenericType && t.GetGenericTypeDefinition() = definition
+    let private isGeneric (definition: Type) (t: Type) = t.IsGenericType && t.GetGenericTypeDefinition() = definition
 
     /// Maps over the elements of a list of any element type.
     type private Sequences<'T>() =
-        static member List(values: obj seq) : obj =
-            box (List.ofSeq (values |> Seq.map unbox<'T>))
+        static member List(values: obj seq) : obj = box (List.ofSeq (values |> Seq.map unbox<'T>))
 
     type private Maps<'K, 'V when 'K: comparison>() =
-        static member Keys(map: obj) : obj seq =
-            (unbox<Map<'K, 'V>> map).Keys |> Seq.map box
+        static member Keys(map: obj) : obj seq = (unbox<Map<'K, 'V>> map).Keys |> Seq.map box
 
-        static member Values(map: obj) : obj seq =
-            (unbox<Map<'K, 'V>> map).Values |> Seq.map box
+        static member Values(map: obj) : obj seq = (unbox<Map<'K, 'V>> map).Values |> Seq.map box
 
         static member Create(keys: obj seq, values: obj seq) : obj =
             box (Map.ofSeq (Seq.zip (keys |> Seq.map unbox<'K>) (values |> Seq.map unbox<'V>)))
 
     let private call (definition: Type) (arguments: Type[]) (name: string) (values: obj[]) =
-        let flags = Reflection.BindingFlags.Static ||| Reflection.BindingFlags.Public ||| Reflection.BindingFlags.NonPublic
+        let flags =
+            Reflection.BindingFlags.Static
+            ||| Reflection.BindingFlags.Public
+            ||| Reflection.BindingFlags.NonPublic
+
         definition.MakeGenericType(arguments).GetMethod(name, flags).Invoke(null, values)
 
     /// A fixed number of parts, each of its own type.
     let private product (parts: Type[]) (read: obj -> obj[]) (make: obj[] -> obj) (shapeOf: Type -> Shape) =
         let inner = parts |> Array.map (fun p -> lazy (shapeOf p))
 
-        { Collect =
-            fun value leaves statics ->
-                Array.iter2 (fun (s: Lazy<Shape>) part -> s.Value.Collect part leaves statics) inner (read value)
-          Rebuild = fun value queue -> make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part queue) inner (read value)) }
+        {
+            Collect =
+                fun value leaves statics ->
+                    Array.iter2 (fun (s: Lazy<Shape>) part -> s.Value.Collect part leaves statics) inner (read value)
+            Rebuild =
+                fun value queue ->
+                    make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part queue) inner (read value))
+        }
 
     /// Any number of parts of one type.
     let private sequence (element: Type) (read: obj -> obj[]) (make: obj -> obj[] -> obj) (shapeOf: Type -> Shape) =
         let inner = lazy (shapeOf element)
 
-        { Collect =
-            fun value leaves statics ->
-                let parts = read value
-                statics.Add parts.Length
+        {
+            Collect =
+                fun value leaves statics ->
+                    let parts = read value
+                    statics.Add parts.Length
 
-                for part in parts do
-                    inner.Value.Collect part leaves statics
-          Rebuild = fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue)) }
+                    for part in parts do
+                        inner.Value.Collect part leaves statics
+            Rebuild =
+                fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue))
+        }
 
     let rec private shapeOf (t: Type) : Shape = shapes.GetOrAdd(t, describe)
 
     and private describe (t: Type) : Shape =
         if t = typeof<Tensor> then
-            { Collect = fun value leaves _ -> leaves.Add(unbox<Tensor> value)
-              Rebuild = fun _ queue -> box (queue.Dequeue()) }
+            {
+                Collect = fun value leaves _ -> leaves.Add(unbox<Tensor> value)
+                Rebuild = fun _ queue -> box (queue.Dequeue())
+            }
         elif t.IsArray && t.GetArrayRank() = 1 && not (t.GetElementType().IsPrimitive) then
             let element = t.GetElementType()
 
@@ -93,14 +103,17 @@ module Tree =
                 sequence
                     arguments[1]
                     (fun value -> ask "Values" value |> Array.ofSeq)
-                    (fun value parts -> call typedefof<Maps<_, _>> arguments "Create" [| ask "Keys" value; Seq.ofArray parts |])
+                    (fun value parts ->
+                        call typedefof<Maps<_, _>> arguments "Create" [| ask "Keys" value; Seq.ofArray parts |])
                     shapeOf
 
-            { inner with
-                Collect =
-                    fun value leaves statics ->
-                        statics.AddRange(ask "Keys" value)
-                        inner.Collect value leaves statics }
+            {
+                inner with
+                    Collect =
+                        fun value leaves statics ->
+                            statics.AddRange(ask "Keys" value)
+                            inner.Collect value leaves statics
+            }
         elif isGeneric typedefof<_ option> t then
             let some = FSharpType.GetUnionCases t |> Array.find (fun c -> c.Name = "Some")
 
@@ -110,28 +123,45 @@ module Tree =
                 (fun _ parts -> if parts.Length = 0 then null else FSharpValue.MakeUnion(some, parts))
                 shapeOf
         elif FSharpType.IsTuple t then
-            product (FSharpType.GetTupleElements t) (FSharpValue.PreComputeTupleReader t) (FSharpValue.PreComputeTupleConstructor t) shapeOf
+            product
+                (FSharpType.GetTupleElements t)
+                (FSharpValue.PreComputeTupleReader t)
+                (FSharpValue.PreComputeTupleConstructor t)
+                shapeOf
         elif FSharpType.IsRecord(t, true) then
             let fields = FSharpType.GetRecordFields(t, true) |> Array.map (fun p -> p.PropertyType)
-            product fields (FSharpValue.PreComputeRecordReader(t, true)) (FSharpValue.PreComputeRecordConstructor(t, true)) shapeOf
+
+            product
+                fields
+                (FSharpValue.PreComputeRecordReader(t, true))
+                (FSharpValue.PreComputeRecordConstructor(t, true))
+                shapeOf
         else
-            { Collect = fun value _ statics -> statics.Add value
-              Rebuild = fun value _ -> value }
+            {
+                Collect = fun value _ statics -> statics.Add value
+                Rebuild = fun value _ -> value
+            }
 
     /// The tensors of a tree, the rest of its structure, and the way back from tensors to a tree.
     let internal flatten (tree: 'T) : Tensor[] * obj[] * (Tensor[] -> 'T) =
         let leaves, statics = List<Tensor>(), List<obj>()
 
         // A boxed Tensor must not be taken for its static type when 'T is obj.
-        let t = if isNull (box tree) || typeof<'T> <> typeof<obj> then typeof<'T> else (box tree).GetType()
+        let t =
+            if isNull (box tree) || typeof<'T> <> typeof<obj> then
+                typeof<'T>
+            else
+                (box tree).GetType()
+
         let shape = shapeOf t
         shape.Collect (box tree) leaves statics
 
         let rebuild (parts: Tensor[]) =
             if parts.Length <> leaves.Count then
-                Shape.fail $"Tree: this tree has {leaves.Count} tensors, got {parts.Length}; the structures must be the same"
+                Shape.fail
+                    $"Tree: this tree has {leaves.Count} tensors, got {parts.Length}; the structures must be the same"
 
-            unbox<'T> (shape.Rebuild (box tree) (Queue parts))
+            unbox<'T>(shape.Rebuild (box tree) (Queue parts))
 
         leaves.ToArray(), statics.ToArray(), rebuild
 
@@ -179,7 +209,8 @@ module Tree =
 
         let unravel (vector: Tensor) =
             if vector.Shape <> [| total |] then
-                Shape.fail $"unravel: expected shape [{total}], got {Shape.show vector.Shape}; this tree has {total} elements"
+                Shape.fail
+                    $"unravel: expected shape [{total}], got {Shape.show vector.Shape}; this tree has {total} elements"
 
             leaves
             |> Array.mapi (fun i leaf -> Tensor.reshape leaf.Shape (Tensor.slice 0 starts[i] starts[i + 1] 1 vector))

@@ -23,7 +23,8 @@ module internal Executor =
     /// True when the outputs depend on no variable besides these.
     let isClosed (variables: Node[]) (outputs: Node[]) =
         Graph.order 1L outputs
-        |> Array.forall (fun n -> not (Graph.isVariable n) || Array.exists (fun v -> obj.ReferenceEquals(n, v)) variables)
+        |> Array.forall (fun n ->
+            not (Graph.isVariable n) || Array.exists (fun v -> obj.ReferenceEquals(n, v)) variables)
 
     /// The outputs at the given values: compiled and run when everything is concrete, else a graph again.
     let evaluate (variables: Node[]) (values: Node[]) (outputs: Node[]) : Node[] =

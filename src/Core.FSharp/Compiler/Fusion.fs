@@ -13,8 +13,7 @@ module internal Fusion =
         | Lowering.Tile _ -> not node.IsConcrete
         | _ -> false
 
-    let private isBroadcast (node: Node) =
-        obj.ReferenceEquals(node.Prim, Linear.broadcastP) && not node.IsConcrete
+    let private isBroadcast (node: Node) = obj.ReferenceEquals(node.Prim, Linear.broadcastP) && not node.IsConcrete
 
     /// The users of every node, within the graph.
     let private users (order: Node[]) =
@@ -52,7 +51,8 @@ module internal Fusion =
                         let candidate = root[own[0]]
 
                         if
-                            own.TrueForAll(fun u -> isTile u && u.Shape = node.Shape && obj.ReferenceEquals(root[u], candidate))
+                            own.TrueForAll(fun u ->
+                                isTile u && u.Shape = node.Shape && obj.ReferenceEquals(root[u], candidate))
                             && members[candidate] < largestGroup
                         then
                             Some candidate

@@ -7,10 +7,11 @@ open Hesse.Kernels
 /// From a graph to a plan: schedule, fused loops, buffers.
 module internal Lower =
     /// Where a node's value lives.
-    type private Place =
-        { Slot: int
-          /// The slot whose buffer it is: another one for views.
-          Buffer: int }
+    type private Place = {
+        Slot: int
+        /// The slot whose buffer it is: another one for views.
+        Buffer: int
+    }
 
     /// Registers of one fused loop are reused as soon as their value has been read for the last time.
     let private allocateRegisters (inputs: int) (body: Node[]) (register: Dictionary<Node, int>) =
@@ -155,10 +156,12 @@ module internal Lower =
             | true, body ->
                 let inBody = HashSet<Node>(body, HashIdentity.Reference)
 
-                [ for n in body do
-                      for a in n.Args do
-                          if not (inBody.Contains a) && a.Uniform.IsNone then
-                              through a ]
+                [
+                    for n in body do
+                        for a in n.Args do
+                            if not (inBody.Contains a) && a.Uniform.IsNone then
+                                through a
+                ]
             | _ -> List.ofArray node.Args
 
         let isView (node: Node) =
@@ -198,9 +201,7 @@ module internal Lower =
                 let source = slotOf node.Args[0]
                 offsets.Add offsets[source]
 
-                places[node] <-
-                    { Slot = offsets.Count - 1
-                      Buffer = places[node.Args[0]].Buffer }
+                places[node] <- { Slot = offsets.Count - 1; Buffer = places[node.Args[0]].Buffer }
             else
                 newSlot node (arena.Take(Shape.size node.Shape))
 
@@ -208,9 +209,7 @@ module internal Lower =
 
             // A view of a variable has the variable's own slot: only there is the caller's array.
             if isView node && places[node].Buffer < variables.Length then
-                places[node] <-
-                    { Slot = places[node].Buffer
-                      Buffer = places[node].Buffer }
+                places[node] <- { Slot = places[node].Buffer; Buffer = places[node].Buffer }
 
             match node.Prim.Lower with
             | Lowering.View

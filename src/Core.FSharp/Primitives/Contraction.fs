@@ -10,22 +10,22 @@ open Hesse.Graph
 /// one operand or both (a batch label); a label that the result lacks is in both and is summed over.
 module internal Contraction =
     /// The contraction as a (batched) matrix product, if the axes' order allows one without moving data.
-    type private Product =
-        { Batch: int
-          M: int
-          N: int
-          K: int
-          /// True when the operand has no batch axes, and one matrix serves all.
-          SharedA: bool
-          SharedB: bool
-          TransA: bool
-          TransB: bool
-          /// True when the second operand is the left factor.
-          Swapped: bool }
+    type private Product = {
+        Batch: int
+        M: int
+        N: int
+        K: int
+        /// True when the operand has no batch axes, and one matrix serves all.
+        SharedA: bool
+        SharedB: bool
+        TransA: bool
+        TransB: bool
+        /// True when the second operand is the left factor.
+        Swapped: bool
+    }
 
     let private startsWith (prefix: int[]) (labels: int[]) =
-        labels.Length >= prefix.Length
-        && labels.AsSpan(0, prefix.Length).SequenceEqual(ReadOnlySpan prefix)
+        labels.Length >= prefix.Length && labels.AsSpan(0, prefix.Length).SequenceEqual(ReadOnlySpan prefix)
 
     /// Tries to see the contraction as a product with the first `p` result labels as batch.
     let private tryProduct p (a: int[]) (b: int[]) (out: int[]) (length: int -> int) =
@@ -61,16 +61,17 @@ module internal Contraction =
                 | Some ka, Some kb, Some swapped ->
                     let product = Array.fold (fun n l -> n * length l) 1
 
-                    Some
-                        { Batch = product batch
-                          M = product m
-                          N = product n
-                          K = product k
-                          SharedA = sharedA
-                          SharedB = sharedB
-                          TransA = ka
-                          TransB = not kb
-                          Swapped = swapped }
+                    Some {
+                        Batch = product batch
+                        M = product m
+                        N = product n
+                        K = product k
+                        SharedA = sharedA
+                        SharedB = sharedB
+                        TransA = ka
+                        TransB = not kb
+                        Swapped = swapped
+                    }
                 | _ -> None
 
     let private findProduct (a: int[]) (b: int[]) (out: int[]) (length: int -> int) =
@@ -97,7 +98,21 @@ module internal Contraction =
 
             if p.Swapped then
                 // Cᵀ = op(B)ᵀ op(A)ᵀ
-                [ GemmStep(p.Batch, p.N, p.M, p.K, slots[1], strideB, not p.TransB, slots[0], strideA, not p.TransA, out) ]
+                [
+                    GemmStep(
+                        p.Batch,
+                        p.N,
+                        p.M,
+                        p.K,
+                        slots[1],
+                        strideB,
+                        not p.TransB,
+                        slots[0],
+                        strideA,
+                        not p.TransA,
+                        out
+                    )
+                ]
             else
                 [ GemmStep(p.Batch, p.M, p.N, p.K, slots[0], strideA, p.TransA, slots[1], strideB, p.TransB, out) ]
 
@@ -110,43 +125,44 @@ module internal Contraction =
             Some(x.Args[0], below)
         | _ -> None
 
-    let rec contractP: Primitive =
-        { Name = "contract"
-          Doc = "Σ over the labels that the result lacks of the product of two tensors."
-          Shape =
+    let rec contractP: Primitive = {
+        Name = "contract"
+        Doc = "Σ over the labels that the result lacks of the product of two tensors."
+        Shape =
             fun attr s ->
                 let struct (a, b, out) = labelsOf attr
                 out |> Array.map (lengths a b s[0] s[1])
-          Derivative = Derivative.Multilinear
-          Transpose =
+        Derivative = Derivative.Multilinear
+        Transpose =
             Some(fun attr args ct i ->
                 let struct (a, b, out) = labelsOf attr
 
-                if i = 0 then
-                    contract out b a ct args[1]
-                else
-                    contract out a b ct args[0])
-          Batch =
+                if i = 0 then contract out b a ct args[1] else contract out a b ct args[0])
+        Batch =
             fun _ attr args flags _ ->
                 let struct (a, b, out) = labelsOf attr
                 let fresh = 1 + Seq.max (Seq.append [ 0 ] (Seq.append a b))
                 let extend flag labels = if flag then Array.append [| fresh |] labels else labels
                 contract (extend flags[0] a) (extend flags[1] b) (Array.append [| fresh |] out) args[0] args[1]
-          Simplify = fun _ _ -> None
-          Lower = Lowering.Steps(fun attr s shape slots out -> lower attr s shape slots out) }
+        Simplify = fun _ _ -> None
+        Lower = Lowering.Steps(fun attr s shape slots out -> lower attr s shape slots out)
+    }
 
     /// The contraction of `a` (labels la) and `b` (labels lb) to labels lo; moves axes only where no matrix product fits.
     and contract (la: int[]) (lb: int[]) (lo: int[]) (a: Node) (b: Node) : Node =
         let length = lengths la lb a.Shape b.Shape
         let fits la lb = (findProduct la lb lo length).IsSome
         let bound la lb a b = bind contractP (Labels(la, lb, lo)) [| a; b |]
-        let onlyIn (x: int[]) (y: int[]) = x |> Array.filter (fun l -> not (Array.contains l lo) && not (Array.contains l y))
+
+        let onlyIn (x: int[]) (y: int[]) =
+            x |> Array.filter (fun l -> not (Array.contains l lo) && not (Array.contains l y))
 
         let drop labels (x: Node) other =
             match onlyIn labels other with
             | [||] -> labels, x
             | gone ->
-                Array.except gone labels, Linear.sum (gone |> Array.map (fun l -> Array.IndexOf(labels, l)) |> Array.sort) x
+                Array.except gone labels,
+                Linear.sum (gone |> Array.map (fun l -> Array.IndexOf(labels, l)) |> Array.sort) x
 
         match onlyIn la lb, onlyIn lb la with
         | [||], [||] ->
@@ -203,7 +219,9 @@ module internal Contraction =
         if (ra <= 2 || rb <= 2) || batchA = batchB then
             // Labels: 0 = summed, 1 = row of a, 2 = column of b, from 3 on batch axes.
             let batchLabels = [| 3 .. 2 + max batchA.Length batchB.Length |]
-            let la = Array.concat [ (if ra > 2 then batchLabels else [||]); (if ra > 1 then [| 1 |] else [||]); [| 0 |] ]
+
+            let la =
+                Array.concat [ (if ra > 2 then batchLabels else [||]); (if ra > 1 then [| 1 |] else [||]); [| 0 |] ]
 
             let lb =
                 Array.concat [ (if rb > 2 then batchLabels else [||]); [| 0 |]; (if rb > 1 then [| 2 |] else [||]) ]

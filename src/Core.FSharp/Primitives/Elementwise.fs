@@ -13,15 +13,16 @@ module internal Elementwise =
     let private never _ _ = None
     let private like (x: Node) value = full x.Shape value
 
-    let private elementwise name doc op derivative simplify : Primitive =
-        { Name = name
-          Doc = doc
-          Shape = fun _ s -> Shape.same name s
-          Derivative = derivative
-          Transpose = None
-          Batch = batchElementwise
-          Simplify = simplify
-          Lower = Lowering.Tile op }
+    let private elementwise name doc op derivative simplify : Primitive = {
+        Name = name
+        Doc = doc
+        Shape = fun _ s -> Shape.same name s
+        Derivative = derivative
+        Transpose = None
+        Batch = batchElementwise
+        Simplify = simplify
+        Lower = Lowering.Tile op
+    }
 
     let private addTangents a b =
         match a, b with
@@ -33,11 +34,9 @@ module internal Elementwise =
     let private slopeRule (slope: Node -> Node -> Node) =
         Derivative.Rule(fun _ args y dargs -> dargs[0] |> Option.map (fun dx -> mul dx (slope args[0] y)))
 
-    let private unary name doc op slope =
-        elementwise name doc op (slopeRule slope) never
+    let private unary name doc op slope = elementwise name doc op (slopeRule slope) never
 
-    let private step name doc op =
-        elementwise name doc op Derivative.Zero never
+    let private step name doc op = elementwise name doc op Derivative.Zero never
 
     // ----- comparisons and selection ------------------------------------------------------------------------------
 
@@ -53,54 +52,57 @@ module internal Elementwise =
     let sign a = bind signP NoAttr [| a |]
     let floor a = bind floorP NoAttr [| a |]
 
-    let rec selectP: Primitive =
-        { Name = "select"
-          Doc = "b where the mask a is not 0, else c"
-          Shape = fun _ s -> Shape.same "select" s
-          Derivative = Derivative.Linear(fun i -> i > 0)
-          Transpose =
+    let rec selectP: Primitive = {
+        Name = "select"
+        Doc = "b where the mask a is not 0, else c"
+        Shape = fun _ s -> Shape.same "select" s
+        Derivative = Derivative.Linear(fun i -> i > 0)
+        Transpose =
             Some(fun _ args ct i ->
                 let zero = zeros ct.Shape
                 if i = 1 then select args[0] ct zero else select args[0] zero ct)
-          Batch = batchElementwise
-          Simplify =
+        Batch = batchElementwise
+        Simplify =
             fun _ args ->
                 match args[0].Uniform with
                 | ValueSome 0.0 -> Some args[2]
                 | ValueSome u when not (Double.IsNaN u) -> Some args[1]
                 | _ -> None
-          Lower = Lowering.Tile TileOp.Select }
+        Lower = Lowering.Tile TileOp.Select
+    }
 
     and select mask a b = bind selectP NoAttr [| mask; a; b |]
 
     /// The identity, with derivative zero.
-    let stopGradientP: Primitive =
-        { Name = "stopGradient"
-          Doc = "a, taken as a constant by every derivative"
-          Shape = fun _ s -> s[0]
-          Derivative = Derivative.Zero
-          Transpose = None
-          Batch = fun p attr args _ _ -> bind p attr args
-          Simplify = fun _ args -> if args[0].IsConcrete then Some args[0] else None
-          Lower = Lowering.View }
+    let stopGradientP: Primitive = {
+        Name = "stopGradient"
+        Doc = "a, taken as a constant by every derivative"
+        Shape = fun _ s -> s[0]
+        Derivative = Derivative.Zero
+        Transpose = None
+        Batch = fun p attr args _ _ -> bind p attr args
+        Simplify = fun _ args -> if args[0].IsConcrete then Some args[0] else None
+        Lower = Lowering.View
+    }
 
     let stopGradient a = bind stopGradientP NoAttr [| a |]
 
     // ----- quotient, powers, exponentials -------------------------------------------------------------------------
 
-    let rec divP: Primitive =
-        { Name = "div"
-          Doc = "a / b"
-          Shape = fun _ s -> Shape.same "div" s
-          Derivative = Derivative.Quotient
-          Transpose = Some(fun _ args ct _ -> div ct args[1])
-          Batch = batchElementwise
-          Simplify =
+    let rec divP: Primitive = {
+        Name = "div"
+        Doc = "a / b"
+        Shape = fun _ s -> Shape.same "div" s
+        Derivative = Derivative.Quotient
+        Transpose = Some(fun _ args ct _ -> div ct args[1])
+        Batch = batchElementwise
+        Simplify =
             fun _ args ->
                 match args[1].Uniform with
                 | ValueSome 1.0 -> Some args[0]
                 | _ -> None
-          Lower = Lowering.Tile TileOp.Div }
+        Lower = Lowering.Tile TileOp.Div
+    }
 
     and div a b = bind divP NoAttr [| a; b |]
 
@@ -126,21 +128,22 @@ module internal Elementwise =
         | n when n % 2 = 0 -> let h = wholePower a (n / 2) in mul h h
         | n -> mul a (wholePower a (n - 1))
 
-    let rec powP: Primitive =
-        { Name = "pow"
-          Doc = "aᵇ"
-          Shape = fun _ s -> Shape.same "pow" s
-          Derivative = Derivative.Rule powRule
-          Transpose = None
-          Batch = batchElementwise
-          Simplify =
+    let rec powP: Primitive = {
+        Name = "pow"
+        Doc = "aᵇ"
+        Shape = fun _ s -> Shape.same "pow" s
+        Derivative = Derivative.Rule powRule
+        Transpose = None
+        Batch = batchElementwise
+        Simplify =
             fun _ args ->
                 match args[1].Uniform with
                 | ValueSome 0.0 -> Some(like args[0] 1.0)
                 | ValueSome -1.0 -> Some(div (like args[0] 1.0) args[0])
                 | ValueSome n when n >= 1.0 && n <= 16.0 && n = Math.Floor n -> Some(wholePower args[0] (int n))
                 | _ -> None
-          Lower = Lowering.Tile TileOp.Pow }
+        Lower = Lowering.Tile TileOp.Pow
+    }
 
     /// d(aᵇ) = b·aᵇ⁻¹ da + log(a)·aᵇ db, with 0·∞ read as 0.
     and private powRule _ args y dargs =
@@ -153,8 +156,7 @@ module internal Elementwise =
             | ValueSome _ -> mul da slope
             | ValueNone -> mul da (select (equal b (like b 0.0)) (zeros b.Shape) slope)
 
-        let byExponent db =
-            mul db (mul (log (select (equal a (like a 0.0)) (like a 1.0) a)) y)
+        let byExponent db = mul db (mul (log (select (equal a (like a 0.0)) (like a 1.0) a)) y)
 
         addTangents (dargs[0] |> Option.map byBase) (dargs[1] |> Option.map byExponent)
 
@@ -162,34 +164,35 @@ module internal Elementwise =
 
     // ----- trigonometric and sigmoidal ----------------------------------------------------------------------------
 
-    let rec sinP: Primitive =
-        { Name = "sin"
-          Doc = "Sine, radians."
-          Shape = fun _ s -> s[0]
-          Derivative = Derivative.Rule(fun _ args _ dargs -> dargs[0] |> Option.map (fun dx -> mul dx (cos args[0])))
-          Transpose = None
-          Batch = batchElementwise
-          Simplify = never
-          Lower = Lowering.Tile TileOp.Sin }
+    let rec sinP: Primitive = {
+        Name = "sin"
+        Doc = "Sine, radians."
+        Shape = fun _ s -> s[0]
+        Derivative = Derivative.Rule(fun _ args _ dargs -> dargs[0] |> Option.map (fun dx -> mul dx (cos args[0])))
+        Transpose = None
+        Batch = batchElementwise
+        Simplify = never
+        Lower = Lowering.Tile TileOp.Sin
+    }
 
-    and cosP: Primitive =
-        { Name = "cos"
-          Doc = "Cosine, radians."
-          Shape = fun _ s -> s[0]
-          Derivative =
+    and cosP: Primitive = {
+        Name = "cos"
+        Doc = "Cosine, radians."
+        Shape = fun _ s -> s[0]
+        Derivative =
             Derivative.Rule(fun _ args _ dargs -> dargs[0] |> Option.map (fun dx -> neg (mul dx (sin args[0]))))
-          Transpose = None
-          Batch = batchElementwise
-          Simplify = never
-          Lower = Lowering.Tile TileOp.Cos }
+        Transpose = None
+        Batch = batchElementwise
+        Simplify = never
+        Lower = Lowering.Tile TileOp.Cos
+    }
 
     and sin a = bind sinP NoAttr [| a |]
     and cos a = bind cosP NoAttr [| a |]
 
     let tanhP = unary "tanh" "Hyperbolic tangent." TileOp.Tanh (fun _ y -> sub (like y 1.0) (mul y y))
 
-    let sigmoidP =
-        unary "sigmoid" "1 / (1 + e⁻ᵃ)" TileOp.Sigmoid (fun _ y -> mul y (sub (like y 1.0) y))
+    let sigmoidP = unary "sigmoid" "1 / (1 + e⁻ᵃ)" TileOp.Sigmoid (fun _ y -> mul y (sub (like y 1.0) y))
 
     let erfP =
         unary "erf" "2/√π ∫₀ᵃ e^(−t²) dt" TileOp.Erf (fun x _ -> scale (2.0 / Math.Sqrt Math.PI) (exp (neg (mul x x))))
@@ -230,17 +233,18 @@ module internal Elementwise =
     let spread (shape: int[]) (axes: int[]) (y: Node) =
         broadcast shape (Array.except axes [| 0 .. shape.Length - 1 |]) y
 
-    let maxOverP: Primitive =
-        { Name = "maxOver"
-          Doc = "Maximum over axes."
-          Shape =
+    let maxOverP: Primitive = {
+        Name = "maxOver"
+        Doc = "Maximum over axes."
+        Shape =
             fun attr s ->
                 for a in axesOf attr do
                     if s[0][a] = 0 then
-                        Shape.fail $"maxOver: axis {a} of shape {Shape.show s[0]} is empty; the maximum of nothing is undefined"
+                        Shape.fail
+                            $"maxOver: axis {a} of shape {Shape.show s[0]} is empty; the maximum of nothing is undefined"
 
                 Shape.removeAxes (axesOf attr) s[0]
-          Derivative =
+        Derivative =
             Derivative.Rule(fun attr args y dargs ->
                 dargs[0]
                 |> Option.map (fun dx ->
@@ -248,21 +252,54 @@ module internal Elementwise =
                     let ties = equal args[0] (spread shape axes y)
                     let share = div ties (spread shape axes (sum axes ties))
                     sum axes (mul dx share)))
-          Transpose = None
-          Batch = fun p attr args _ _ -> bind p (Axes(axesOf attr |> Array.map ((+) 1))) args
-          Simplify = fun attr args -> if (axesOf attr).Length = 0 then Some args[0] else None
-          Lower =
+        Transpose = None
+        Batch = fun p attr args _ _ -> bind p (Axes(axesOf attr |> Array.map ((+) 1))) args
+        Simplify = fun attr args -> if (axesOf attr).Length = 0 then Some args[0] else None
+        Lower =
             Lowering.Steps(fun attr s _ slots out ->
                 let axes = axesOf attr
                 let strides = Shape.strides s[0]
                 let kept = Array.except axes [| 0 .. s[0].Length - 1 |]
                 let pick (from: 'a[]) (which: int[]) = which |> Array.map (fun i -> from[i])
 
-                [ ReduceStep(ReduceOp.Max, pick s[0] kept, pick strides kept, pick s[0] axes, pick strides axes, slots[0], out) ]) }
+                [
+                    ReduceStep(
+                        ReduceOp.Max,
+                        pick s[0] kept,
+                        pick strides kept,
+                        pick s[0] axes,
+                        pick strides axes,
+                        slots[0],
+                        out
+                    )
+                ])
+    }
 
     let maxOver (axes: int[]) a = bind maxOverP (Axes axes) [| a |]
 
     /// The primitives of this file, in order.
-    let primitives =
-        [ greaterP; greaterEqualP; equalP; signP; floorP; selectP; stopGradientP; divP; expP; expm1P; logP; log1pP; sqrtP
-          powP; sinP; cosP; tanhP; sigmoidP; erfP; absP; maxP; minP; maxOverP ]
+    let primitives = [
+        greaterP
+        greaterEqualP
+        equalP
+        signP
+        floorP
+        selectP
+        stopGradientP
+        divP
+        expP
+        expm1P
+        logP
+        log1pP
+        sqrtP
+        powP
+        sinP
+        cosP
+        tanhP
+        sigmoidP
+        erfP
+        absP
+        maxP
+        minP
+        maxOverP
+    ]

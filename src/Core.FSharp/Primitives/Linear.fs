@@ -46,72 +46,78 @@ module internal Linear =
             Shape.fail
                 $"{op}: indices of shape {Shape.show idx} do not fit a tensor of shape {Shape.show x} along axis {axis}; give indices of shape [count]"
 
-    let rec addP: Primitive =
-        { Name = "add"
-          Doc = "a + b"
-          Shape = fun _ s -> Shape.same "add" s
-          Derivative = Derivative.Linear everywhere
-          Transpose = Some(fun _ _ ct _ -> ct)
-          Batch = fun p attr args flags n -> batchElementwise p attr args flags n
-          Simplify =
+    let rec addP: Primitive = {
+        Name = "add"
+        Doc = "a + b"
+        Shape = fun _ s -> Shape.same "add" s
+        Derivative = Derivative.Linear everywhere
+        Transpose = Some(fun _ _ ct _ -> ct)
+        Batch = fun p attr args flags n -> batchElementwise p attr args flags n
+        Simplify =
             fun _ args ->
                 match args[0].Uniform, args[1].Uniform with
                 | ValueSome 0.0, _ -> Some args[1]
                 | _, ValueSome 0.0 -> Some args[0]
                 | _ -> None
-          Lower = Lowering.Tile TileOp.Add }
+        Lower = Lowering.Tile TileOp.Add
+    }
 
-    and subP: Primitive =
-        { Name = "sub"
-          Doc = "a − b"
-          Shape = fun _ s -> Shape.same "sub" s
-          Derivative = Derivative.Linear everywhere
-          Transpose = Some(fun _ _ ct i -> if i = 0 then ct else neg ct)
-          Batch = fun p attr args flags n -> batchElementwise p attr args flags n
-          Simplify =
+    /// Commuting arguments in one order, so that a + b and b + a are one node.
+    and private inOrder p (args: Node[]) =
+        if args[0].Id > args[1].Id then
+            Some(bind p NoAttr [| args[1]; args[0] |])
+        else
+            None
+
+    and subP: Primitive = {
+        Name = "sub"
+        Doc = "a − b"
+        Shape = fun _ s -> Shape.same "sub" s
+        Derivative = Derivative.Linear everywhere
+        Transpose = Some(fun _ _ ct i -> if i = 0 then ct else neg ct)
+        Batch = fun p attr args flags n -> batchElementwise p attr args flags n
+        Simplify =
             fun _ args ->
                 match args[0].Uniform, args[1].Uniform with
                 | _, ValueSome 0.0 -> Some args[0]
                 | ValueSome 0.0, _ -> Some(neg args[1])
                 | _ -> None
-          Lower = Lowering.Tile TileOp.Sub }
+        Lower = Lowering.Tile TileOp.Sub
+    }
 
-    and negP: Primitive =
-        { Name = "neg"
-          Doc = "−a"
-          Shape = fun _ s -> s[0]
-          Derivative = Derivative.Linear everywhere
-          Transpose = Some(fun _ _ ct _ -> neg ct)
-          Batch = fun p attr args flags n -> batchElementwise p attr args flags n
-          Simplify =
-            fun _ args ->
-                if obj.ReferenceEquals(args[0].Prim, negP) then
-                    Some args[0].Args[0]
-                else
-                    None
-          Lower = Lowering.Tile TileOp.Neg }
+    and negP: Primitive = {
+        Name = "neg"
+        Doc = "−a"
+        Shape = fun _ s -> s[0]
+        Derivative = Derivative.Linear everywhere
+        Transpose = Some(fun _ _ ct _ -> neg ct)
+        Batch = fun p attr args flags n -> batchElementwise p attr args flags n
+        Simplify = fun _ args -> if obj.ReferenceEquals(args[0].Prim, negP) then Some args[0].Args[0] else None
+        Lower = Lowering.Tile TileOp.Neg
+    }
 
-    and mulP: Primitive =
-        { Name = "mul"
-          Doc = "a · b, element by element"
-          Shape = fun _ s -> Shape.same "mul" s
-          Derivative = Derivative.Multilinear
-          Transpose = Some(fun _ args ct i -> mul ct args[1 - i])
-          Batch = fun p attr args flags n -> batchElementwise p attr args flags n
-          Simplify =
+    and mulP: Primitive = {
+        Name = "mul"
+        Doc = "a · b, element by element"
+        Shape = fun _ s -> Shape.same "mul" s
+        Derivative = Derivative.Multilinear
+        Transpose = Some(fun _ args ct i -> mul ct args[1 - i])
+        Batch = fun p attr args flags n -> batchElementwise p attr args flags n
+        Simplify =
             fun _ args ->
                 match args[0].Uniform, args[1].Uniform with
                 | ValueSome 1.0, _ -> Some args[1]
                 | _, ValueSome 1.0 -> Some args[0]
                 | ValueSome -1.0, _ -> Some(neg args[1])
                 | _, ValueSome -1.0 -> Some(neg args[0])
-                | _ -> None
-          Lower = Lowering.Tile TileOp.Mul }
+                | _ -> inOrder mulP args
+        Lower = Lowering.Tile TileOp.Mul
+    }
 
-    and broadcastP: Primitive =
-        { Name = "broadcast"
-          Doc = "Repeats along new axes."
-          Shape =
+    and broadcastP: Primitive = {
+        Name = "broadcast"
+        Doc = "Repeats along new axes."
+        Shape =
             fun attr s ->
                 match attr with
                 | Spread(shape, axes) ->
@@ -124,48 +130,48 @@ module internal Linear =
 
                     shape
                 | _ -> s[0]
-          Derivative = Derivative.Linear everywhere
-          Transpose =
+        Derivative = Derivative.Linear everywhere
+        Transpose =
             Some(fun attr _ ct _ ->
                 match attr with
                 | Spread(shape, axes) -> sum (Array.except axes [| 0 .. shape.Length - 1 |]) ct
                 | _ -> ct)
-          Batch =
+        Batch =
             fun _ attr args _ n ->
                 match attr with
                 | Spread(shape, axes) -> broadcast (prepend n shape) (prepend 0 (shift axes)) args[0]
                 | _ -> args[0]
-          Simplify =
+        Simplify =
             fun attr args ->
                 match attr, args[0].Uniform with
                 | Spread(shape, _), ValueSome u -> Some(full shape u)
                 | Spread(shape, _), _ when shape.Length = args[0].Shape.Length -> Some args[0]
                 | Spread(shape, axes), _ when obj.ReferenceEquals(args[0].Prim, broadcastP) ->
                     match args[0].Attr with
-                    | Spread(_, inner) ->
-                        Some(broadcast shape (inner |> Array.map (fun d -> axes[d])) args[0].Args[0])
+                    | Spread(_, inner) -> Some(broadcast shape (inner |> Array.map (fun d -> axes[d])) args[0].Args[0])
                     | _ -> None
                 | _ -> None
-          Lower =
+        Lower =
             Lowering.Steps(fun attr s shape slots out ->
                 let axes =
                     match attr with
                     | Spread(_, axes) -> axes
                     | _ -> [||]
 
-                [ CopyStep(shape, slots[0], 0L, broadcastStrides s[0] shape axes, out, 0L, Shape.strides shape) ]) }
+                [ CopyStep(shape, slots[0], 0L, broadcastStrides s[0] shape axes, out, 0L, Shape.strides shape) ])
+    }
 
-    and sumP: Primitive =
-        { Name = "sum"
-          Doc = "Sum over axes."
-          Shape = fun attr s -> Shape.removeAxes (axesOf attr) s[0]
-          Derivative = Derivative.Linear everywhere
-          Transpose =
+    and sumP: Primitive = {
+        Name = "sum"
+        Doc = "Sum over axes."
+        Shape = fun attr s -> Shape.removeAxes (axesOf attr) s[0]
+        Derivative = Derivative.Linear everywhere
+        Transpose =
             Some(fun attr args ct _ ->
                 let shape = args[0].Shape
                 broadcast shape (Array.except (axesOf attr) [| 0 .. shape.Length - 1 |]) ct)
-          Batch = fun _ attr args _ _ -> sum (shift (axesOf attr)) args[0]
-          Simplify =
+        Batch = fun _ attr args _ _ -> sum (shift (axesOf attr)) args[0]
+        Simplify =
             fun attr args ->
                 let axes = axesOf attr
                 let x = args[0]
@@ -185,14 +191,25 @@ module internal Linear =
                         Some(sum (Array.sort (Array.append inner (axes |> Array.map (fun a -> kept[a])))) x.Args[0])
                     | ValueNone when obj.ReferenceEquals(x.Prim, broadcastP) -> sumOfBroadcast axes x
                     | ValueNone -> None
-          Lower =
+        Lower =
             Lowering.Steps(fun attr s _ slots out ->
                 let axes = axesOf attr
                 let strides = Shape.strides s[0]
                 let kept = Array.except axes [| 0 .. s[0].Length - 1 |]
                 let pick (from: 'a[]) (which: int[]) = which |> Array.map (fun i -> from[i])
 
-                [ ReduceStep(ReduceOp.Sum, pick s[0] kept, pick strides kept, pick s[0] axes, pick strides axes, slots[0], out) ]) }
+                [
+                    ReduceStep(
+                        ReduceOp.Sum,
+                        pick s[0] kept,
+                        pick strides kept,
+                        pick s[0] axes,
+                        pick strides axes,
+                        slots[0],
+                        out
+                    )
+                ])
+    }
 
     /// Summing over axes that a broadcast made is a multiplication.
     and private sumOfBroadcast (axes: int[]) (x: Node) =
@@ -207,17 +224,16 @@ module internal Linear =
                 let remaining = Array.except repeated [| 0 .. shape.Length - 1 |]
                 let place (a: int) = System.Array.IndexOf(remaining, a)
 
-                let narrower =
-                    broadcast (Shape.removeAxes repeated shape) (from |> Array.map place) x.Args[0]
+                let narrower = broadcast (Shape.removeAxes repeated shape) (from |> Array.map place) x.Args[0]
 
                 let summed = sum (Array.except repeated axes |> Array.map place) narrower
                 Some(mul summed (full summed.Shape count))
         | _ -> None
 
-    and reshapeP: Primitive =
-        { Name = "reshape"
-          Doc = "The same elements under another shape."
-          Shape =
+    and reshapeP: Primitive = {
+        Name = "reshape"
+        Doc = "The same elements under another shape."
+        Shape =
             fun attr s ->
                 match attr with
                 | ToShape shape ->
@@ -227,14 +243,14 @@ module internal Linear =
 
                     shape
                 | _ -> s[0]
-          Derivative = Derivative.Linear everywhere
-          Transpose = Some(fun _ args ct _ -> reshape args[0].Shape ct)
-          Batch =
+        Derivative = Derivative.Linear everywhere
+        Transpose = Some(fun _ args ct _ -> reshape args[0].Shape ct)
+        Batch =
             fun _ attr args _ n ->
                 match attr with
                 | ToShape shape -> reshape (prepend n shape) args[0]
                 | _ -> args[0]
-          Simplify =
+        Simplify =
             fun attr args ->
                 match attr, args[0].Uniform with
                 | ToShape shape, _ when shape = args[0].Shape -> Some args[0]
@@ -242,12 +258,13 @@ module internal Linear =
                 | ToShape shape, _ when obj.ReferenceEquals(args[0].Prim, reshapeP) ->
                     Some(reshape shape args[0].Args[0])
                 | _ -> None
-          Lower = Lowering.View }
+        Lower = Lowering.View
+    }
 
-    and transposeP: Primitive =
-        { Name = "transpose"
-          Doc = "Permutes axes: result axis i is argument axis p[i]."
-          Shape =
+    and transposeP: Primitive = {
+        Name = "transpose"
+        Doc = "Permutes axes: result axis i is argument axis p[i]."
+        Shape =
             fun attr s ->
                 let p = axesOf attr
 
@@ -256,10 +273,10 @@ module internal Linear =
                         $"transpose: {Shape.show p} is no permutation of the {s[0].Length} axes of shape {Shape.show s[0]}"
 
                 p |> Array.map (fun d -> s[0][d])
-          Derivative = Derivative.Linear everywhere
-          Transpose = Some(fun attr _ ct _ -> transpose (inversePermutation (axesOf attr)) ct)
-          Batch = fun _ attr args _ _ -> transpose (prepend 0 (shift (axesOf attr))) args[0]
-          Simplify =
+        Derivative = Derivative.Linear everywhere
+        Transpose = Some(fun attr _ ct _ -> transpose (inversePermutation (axesOf attr)) ct)
+        Batch = fun _ attr args _ _ -> transpose (prepend 0 (shift (axesOf attr))) args[0]
+        Simplify =
             fun attr args ->
                 let p = axesOf attr
                 let x = args[0]
@@ -274,20 +291,34 @@ module internal Linear =
                         Some(transpose (p |> Array.map (fun d -> q[d])) x.Args[0])
                     | ValueNone when
                         // Only axes of length one move: the elements keep their order.
-                        p |> Array.filter (fun d -> x.Shape[d] <> 1) |> Array.pairwise |> Array.forall (fun (a, b) -> a < b)
+                        p
+                        |> Array.filter (fun d -> x.Shape[d] <> 1)
+                        |> Array.pairwise
+                        |> Array.forall (fun (a, b) -> a < b)
                         ->
                         Some(reshape (p |> Array.map (fun d -> x.Shape[d])) x)
                     | ValueNone -> None
-          Lower =
+        Lower =
             Lowering.Steps(fun attr s shape slots out ->
                 let strides = Shape.strides s[0]
 
-                [ CopyStep(shape, slots[0], 0L, axesOf attr |> Array.map (fun d -> strides[d]), out, 0L, Shape.strides shape) ]) }
+                [
+                    CopyStep(
+                        shape,
+                        slots[0],
+                        0L,
+                        axesOf attr |> Array.map (fun d -> strides[d]),
+                        out,
+                        0L,
+                        Shape.strides shape
+                    )
+                ])
+    }
 
-    and sliceP: Primitive =
-        { Name = "slice"
-          Doc = "Elements start, start + step, … below stop, along every axis."
-          Shape =
+    and sliceP: Primitive = {
+        Name = "slice"
+        Doc = "Elements start, start + step, … below stop, along every axis."
+        Shape =
             fun attr s ->
                 match attr with
                 | Window(start, stop, step) ->
@@ -298,8 +329,8 @@ module internal Linear =
 
                         (stop[i] - start[i] + step[i] - 1) / step[i])
                 | _ -> s[0]
-          Derivative = Derivative.Linear everywhere
-          Transpose =
+        Derivative = Derivative.Linear everywhere
+        Transpose =
             Some(fun attr args ct _ ->
                 match attr with
                 | Window(start, _, step) ->
@@ -310,43 +341,45 @@ module internal Linear =
 
                     pad start high (step |> Array.map (fun k -> k - 1)) ct
                 | _ -> ct)
-          Batch =
+        Batch =
             fun _ attr args _ n ->
                 match attr with
                 | Window(start, stop, step) -> slice (prepend 0 start) (prepend n stop) (prepend 1 step) args[0]
                 | _ -> args[0]
-          Simplify =
+        Simplify =
             fun attr args ->
                 match attr, args[0].Uniform with
                 | Window _, ValueSome u -> Some(full (sliceP.Shape attr [| args[0].Shape |]) u)
                 | Window(_, _, step), _ when
-                    sliceP.Shape attr [| args[0].Shape |] = args[0].Shape
-                    && Array.forall ((=) 1) step
+                    sliceP.Shape attr [| args[0].Shape |] = args[0].Shape && Array.forall ((=) 1) step
                     ->
                     Some args[0]
                 | _ -> None
-          Lower =
+        Lower =
             Lowering.Steps(fun attr s shape slots out ->
                 match attr with
                 | Window(start, _, step) ->
                     let strides = Shape.strides s[0]
                     let offset = Array.fold2 (fun o b stride -> o + int64 b * stride) 0L start strides
 
-                    [ CopyStep(
-                          shape,
-                          slots[0],
-                          offset,
-                          Array.map2 (fun k stride -> int64 k * stride) step strides,
-                          out,
-                          0L,
-                          Shape.strides shape
-                      ) ]
-                | _ -> []) }
+                    [
+                        CopyStep(
+                            shape,
+                            slots[0],
+                            offset,
+                            Array.map2 (fun k stride -> int64 k * stride) step strides,
+                            out,
+                            0L,
+                            Shape.strides shape
+                        )
+                    ]
+                | _ -> [])
+    }
 
-    and padP: Primitive =
-        { Name = "pad"
-          Doc = "Zeros before, after and between the elements of every axis."
-          Shape =
+    and padP: Primitive = {
+        Name = "pad"
+        Doc = "Zeros before, after and between the elements of every axis."
+        Shape =
             fun attr s ->
                 match attr with
                 | Padding(low, high, interior) ->
@@ -354,8 +387,8 @@ module internal Linear =
                         let d = s[0][i]
                         low[i] + high[i] + d + (if d > 1 then (d - 1) * interior[i] else 0))
                 | _ -> s[0]
-          Derivative = Derivative.Linear everywhere
-          Transpose =
+        Derivative = Derivative.Linear everywhere
+        Transpose =
             Some(fun attr args ct _ ->
                 match attr with
                 | Padding(low, _, interior) ->
@@ -366,104 +399,108 @@ module internal Linear =
 
                     slice low stop (interior |> Array.map ((+) 1)) ct
                 | _ -> ct)
-          Batch =
+        Batch =
             fun _ attr args _ _ ->
                 match attr with
-                | Padding(low, high, interior) ->
-                    pad (prepend 0 low) (prepend 0 high) (prepend 0 interior) args[0]
+                | Padding(low, high, interior) -> pad (prepend 0 low) (prepend 0 high) (prepend 0 interior) args[0]
                 | _ -> args[0]
-          Simplify =
+        Simplify =
             fun attr args ->
                 match attr, args[0].Uniform with
                 | Padding _, ValueSome 0.0 -> Some(zeros (padP.Shape attr [| args[0].Shape |]))
                 | Padding _, _ when padP.Shape attr [| args[0].Shape |] = args[0].Shape -> Some args[0]
                 | _ -> None
-          Lower =
+        Lower =
             Lowering.Steps(fun attr s shape slots out ->
                 match attr with
                 | Padding(low, _, interior) ->
                     let strides = Shape.strides shape
                     let offset = Array.fold2 (fun o b stride -> o + int64 b * stride) 0L low strides
 
-                    [ FillStep(out, Shape.size shape, 0.0)
-                      CopyStep(
-                          s[0],
-                          slots[0],
-                          0L,
-                          Shape.strides s[0],
-                          out,
-                          offset,
-                          Array.map2 (fun k stride -> int64 (k + 1) * stride) interior strides
-                      ) ]
-                | _ -> []) }
+                    [
+                        FillStep(out, Shape.size shape, 0.0)
+                        CopyStep(
+                            s[0],
+                            slots[0],
+                            0L,
+                            Shape.strides s[0],
+                            out,
+                            offset,
+                            Array.map2 (fun k stride -> int64 (k + 1) * stride) interior strides
+                        )
+                    ]
+                | _ -> [])
+    }
 
-    and concatP: Primitive =
-        { Name = "concat"
-          Doc = "Joins along an existing axis."
-          Shape =
+    and concatP: Primitive = {
+        Name = "concat"
+        Doc = "Joins along an existing axis."
+        Shape =
             fun attr s ->
                 let axis = (axesOf attr)[0]
 
                 for t in s do
-                    if
-                        t.Length <> s[0].Length
-                        || Shape.removeAxes [| axis |] t <> Shape.removeAxes [| axis |] s[0]
-                    then
+                    if t.Length <> s[0].Length || Shape.removeAxes [| axis |] t <> Shape.removeAxes [| axis |] s[0] then
                         Shape.fail
                             $"concat: shapes {Shape.showAll s} differ outside axis {axis}; only that axis may differ"
 
                 s[0] |> Array.mapi (fun i d -> if i = axis then s |> Array.sumBy (fun t -> t[axis]) else d)
-          Derivative = Derivative.Linear everywhere
-          Transpose =
+        Derivative = Derivative.Linear everywhere
+        Transpose =
             Some(fun attr args ct i ->
                 let axis = (axesOf attr)[0]
                 let start = args[.. i - 1] |> Array.sumBy (fun a -> a.Shape[axis])
                 let low = Array.init ct.Shape.Length (fun d -> if d = axis then start else 0)
 
                 let stop =
-                    Array.init ct.Shape.Length (fun d ->
-                        if d = axis then start + args[i].Shape[axis] else ct.Shape[d])
+                    Array.init ct.Shape.Length (fun d -> if d = axis then start + args[i].Shape[axis] else ct.Shape[d])
 
                 slice low stop (Array.create low.Length 1) ct)
-          Batch =
+        Batch =
             fun p attr args flags n ->
-                bind p (Axes(shift (axesOf attr))) (Array.map2 (fun a batched -> if batched then a else batchAxis n a) args flags)
-          Simplify = fun _ args -> if args.Length = 1 then Some args[0] else None
-          Lower =
+                bind
+                    p
+                    (Axes(shift (axesOf attr)))
+                    (Array.map2 (fun a batched -> if batched then a else batchAxis n a) args flags)
+        Simplify = fun _ args -> if args.Length = 1 then Some args[0] else None
+        Lower =
             Lowering.Steps(fun attr s shape slots out ->
                 let axis = (axesOf attr)[0]
                 let strides = Shape.strides shape
                 let starts = s |> Array.scan (fun at t -> at + t[axis]) 0
 
-                [ for i in 0 .. s.Length - 1 do
-                      CopyStep(s[i], slots[i], 0L, Shape.strides s[i], out, int64 starts[i] * strides[axis], strides) ]) }
+                [
+                    for i in 0 .. s.Length - 1 do
+                        CopyStep(s[i], slots[i], 0L, Shape.strides s[i], out, int64 starts[i] * strides[axis], strides)
+                ])
+    }
 
-    and gatherP: Primitive =
-        { Name = "gather"
-          Doc = "Elements of the first argument along an axis, at the indices of the second."
-          Shape =
+    and gatherP: Primitive = {
+        Name = "gather"
+        Doc = "Elements of the first argument along an axis, at the indices of the second."
+        Shape =
             fun attr s ->
                 let axis = (axesOf attr)[0]
                 checkGather "gather" axis s[0] s[1]
                 s[0] |> Array.mapi (fun i d -> if i = axis then s[1][s[1].Length - 1] else d)
-          Derivative = Derivative.Linear(fun i -> i = 0)
-          Transpose =
+        Derivative = Derivative.Linear(fun i -> i = 0)
+        Transpose =
             Some(fun attr args ct _ ->
                 let axis = (axesOf attr)[0]
                 bind scatterAddP (Along(axis, args[0].Shape[axis])) [| ct; args[1] |])
-          Batch =
-            fun p attr args flags n -> batchIndexed (fun axis -> p, Axes [| axis |]) ((axesOf attr)[0]) args flags n
-          Simplify = fun _ _ -> None
-          Lower =
+        Batch = fun p attr args flags n -> batchIndexed (fun axis -> p, Axes [| axis |]) ((axesOf attr)[0]) args flags n
+        Simplify = fun _ _ -> None
+        Lower =
             Lowering.Steps(fun attr s _ slots out ->
                 let outer, size, inner = split s[0] ((axesOf attr)[0])
                 let count = s[1][s[1].Length - 1]
-                [ GatherStep(outer, size, inner, count, slots[0], slots[1], out, "gather", s[1].Length > 1) ]) }
+                [ GatherStep(outer, size, inner, count, slots[0], slots[1], out, "gather", s[1].Length > 1) ])
+    }
 
-    and scatterAddP: Primitive =
-        { Name = "scatterAdd"
-          Doc = "Adds the elements of the first argument along an axis into zeros, at the indices of the second."
-          Shape =
+    and scatterAddP: Primitive = {
+        Name = "scatterAdd"
+        Doc = "Adds the elements of the first argument along an axis into zeros, at the indices of the second."
+        Shape =
             fun attr s ->
                 match attr with
                 | Along(axis, size) ->
@@ -475,30 +512,45 @@ module internal Linear =
 
                     s[0] |> Array.mapi (fun i d -> if i = axis then size else d)
                 | _ -> s[0]
-          Derivative = Derivative.Linear(fun i -> i = 0)
-          Transpose =
+        Derivative = Derivative.Linear(fun i -> i = 0)
+        Transpose =
             Some(fun attr args ct _ ->
                 match attr with
                 | Along(axis, _) -> bind gatherP (Axes [| axis |]) [| ct; args[1] |]
                 | _ -> ct)
-          Batch =
+        Batch =
             fun p attr args flags n ->
                 match attr with
                 | Along(axis, size) -> batchIndexed (fun axis -> p, Along(axis, size)) axis args flags n
                 | _ -> args[0]
-          Simplify = fun _ _ -> None
-          Lower =
+        Simplify = fun _ _ -> None
+        Lower =
             Lowering.Steps(fun attr s shape slots out ->
                 match attr with
                 | Along(axis, _) ->
                     let outer, size, inner = split shape axis
                     let count = s[0][axis]
-                    [ ScatterAddStep(outer, size, inner, count, slots[0], slots[1], out, "scatterAdd", s[1].Length > 1) ]
-                | _ -> []) }
+
+                    [
+                        ScatterAddStep(
+                            outer,
+                            size,
+                            inner,
+                            count,
+                            slots[0],
+                            slots[1],
+                            out,
+                            "scatterAdd",
+                            s[1].Length > 1
+                        )
+                    ]
+                | _ -> [])
+    }
 
     /// Gather and scatter-add under a batch axis: per-example indices need the indexed axis right behind the batch axes.
     and private batchIndexed operation axis (args: Node[]) (flags: bool[]) n =
         let x = if flags[0] then args[0] else batchAxis n args[0]
+
         let apply axis x idx =
             let p, attr = operation axis
             bind p attr [| x; idx |]
@@ -507,8 +559,7 @@ module internal Linear =
         | false, 1 -> apply (axis + 1) x args[1]
         | false, _ -> apply (axis + 1) x (batchAxis n args[1])
         | true, 1 when axis > 0 ->
-            let front =
-                Array.concat [ [| 0; axis + 1 |]; [| 1..axis |]; [| axis + 2 .. x.Shape.Length - 1 |] ]
+            let front = Array.concat [ [| 0; axis + 1 |]; [| 1..axis |]; [| axis + 2 .. x.Shape.Length - 1 |] ]
 
             transpose (inversePermutation front) (apply 1 (transpose front x) args[1])
         | true, _ -> apply (axis + 1) x args[1]
@@ -517,8 +568,7 @@ module internal Linear =
         bind p attr (Array.map2 (fun a batched -> if batched then a else batchAxis n a) args flags)
 
     /// Repeats a node along a new leading axis.
-    and batchAxis (n: int) (a: Node) =
-        broadcast (prepend n a.Shape) [| 1 .. a.Shape.Length |] a
+    and batchAxis (n: int) (a: Node) = broadcast (prepend n a.Shape) [| 1 .. a.Shape.Length |] a
 
     and add a b = bind addP NoAttr [| a; b |]
     and sub a b = bind subP NoAttr [| a; b |]
@@ -538,5 +588,18 @@ module internal Linear =
     let scale (factor: float) (a: Node) = mul a (full a.Shape factor)
 
     /// The primitives of this file, in order.
-    let primitives =
-        [ addP; subP; negP; mulP; broadcastP; sumP; reshapeP; transposeP; sliceP; padP; concatP; gatherP; scatterAddP ]
+    let primitives = [
+        addP
+        subP
+        negP
+        mulP
+        broadcastP
+        sumP
+        reshapeP
+        transposeP
+        sliceP
+        padP
+        concatP
+        gatherP
+        scatterAddP
+    ]

@@ -21,8 +21,7 @@ module internal Jet =
 
         // Tangent variables are made below, so they are newer than all that is there now; only what depends on one of them
         // has a zeroth coefficient other than itself.
-        let newest =
-            Seq.append variables outputs |> Seq.fold (fun m n -> max m n.NewestVariable) 0L
+        let newest = Seq.append variables outputs |> Seq.fold (fun m n -> max m n.NewestVariable) 0L
 
         let addOption a b =
             match a, b with
@@ -100,9 +99,7 @@ module internal Jet =
                         slopes[y] <- s
                         s
 
-                slope
-                |> Option.bind (fun s -> coefficient s (k - 1))
-                |> Option.map (scale (1.0 / float k))
+                slope |> Option.bind (fun s -> coefficient s (k - 1)) |> Option.map (scale (1.0 / float k))
 
         and cauchy y k =
             let bind i j =

@@ -22,7 +22,14 @@ module internal Transpose =
                 | true, sum -> add sum ct
                 | _ -> ct
 
-        Array.iter2 (fun output ct -> output |> Option.iter (fun y -> if linear.Contains y then accumulate y ct)) outputs cotangents
+        Array.iter2
+            (fun output ct ->
+                output
+                |> Option.iter (fun y ->
+                    if linear.Contains y then
+                        accumulate y ct))
+            outputs
+            cotangents
 
         for node in Array.rev order do
             match cotangent.TryGetValue node with
