@@ -228,6 +228,14 @@ module internal Lower =
         let outputSizes = outputs |> Array.map (fun o -> Shape.size o.Shape)
         checkMemory arena.Size stored
 
+        // A result is computed right in the caller's array, unless a view of its buffer is read from the arena.
+        let viewed = HashSet<Node>(ownerOf.Values, HashIdentity.Reference)
+        let occurrences = outputs |> Array.countBy (fun o -> o.Id) |> dict
+
+        let isDirect (o: Node) =
+            not (o.IsConcrete || Graph.isVariable o || isView o || viewed.Contains o)
+            && occurrences[o.Id] = 1
+
         let spec =
             PlanSpec(
                 steps.ToArray(),
@@ -236,7 +244,8 @@ module internal Lower =
                 outputSlots,
                 outputSizes,
                 Array.concat constants,
-                arena.Size
+                arena.Size,
+                outputs |> Array.map isDirect
             )
 
         Plan spec
