@@ -1,0 +1,199 @@
+using System;
+using System.Globalization;
+using System.Text;
+
+namespace Hesse.Kernels;
+
+/// <summary>A chain of elementwise operations with broadcasts, run as one loop over cache-sized tiles.</summary>
+/// <remarks>
+/// The iteration shape is walked flat, a tile at a time. For each tile every instruction runs over the whole tile, so that
+/// intermediate values stay in the nearest cache. Contiguous inputs are read in place; inputs that repeat are gathered
+/// once when their period fits a tile; outputs are computed in place. An output may share memory with a contiguous input
+/// that starts at the same address; any other overlap of inputs and outputs is not supported.
+/// </remarks>
+public sealed unsafe class FusedStep : Step
+{
+    private readonly int[] shape;
+    private readonly long count;
+    private readonly FusedProgram program;
+    private readonly TileView[] views;
+
+    /// <summary>Makes the step.</summary>
+    /// <param name="shape">Iteration shape; an axis of size 0 makes the step do nothing.</param>
+    /// <param name="inputs">Input registers 0..inputs-1.</param>
+    /// <param name="program">Micro-operations in order; a register must be written before it is read.</param>
+    /// <param name="outputs">Registers to write; slots must differ.</param>
+    /// <exception cref="ArgumentException">A register, stride count or slot is wrong; the message says which.</exception>
+    public FusedStep(int[] shape, TileInput[] inputs, TileInstruction[] program, TileOutput[] outputs)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(program);
+        ArgumentNullException.ThrowIfNull(outputs);
+        this.shape = [.. shape];
+        count = Strides.Count(shape, "fused loop");
+        views = new TileView[inputs.Length];
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            views[i] = new TileView(inputs[i], shape);
+        }
+
+        this.program = new FusedProgram(views, program, outputs);
+        TileLength = this.program.TileLength(views, count);
+    }
+
+    /// <inheritdoc/>
+    public override long Flops => count * program.Arithmetic;
+
+    /// <inheritdoc/>
+    public override long Bytes
+    {
+        get
+        {
+            long streams = program.Outputs.Length;
+            foreach (TileView view in views)
+            {
+                streams += view.IsUniform || view.Period > 0 ? 0 : 1;
+            }
+
+            return streams * count * sizeof(double);
+        }
+    }
+
+    /// <summary>Elements per tile.</summary>
+    internal int TileLength { get; }
+
+    /// <inheritdoc/>
+    public override void Run(double** slots)
+    {
+        if (count == 0)
+        {
+            return;
+        }
+
+        int inputs = views.Length;
+        double** registers = stackalloc double*[program.Registers];
+        double* scratch = Scratch.ForStep((long)program.Buffers * TileLength);
+        bool* direct = stackalloc bool[program.Outputs.Length + 1];
+        PlaceTemporaries(registers, scratch);
+        FindDirectOutputs(slots, direct);
+        LoadRepeating(slots, registers, scratch);
+        for (long start = 0; start < count; start += TileLength)
+        {
+            int length = (int)Math.Min(TileLength, count - start);
+            for (int i = 0; i < inputs; i++)
+            {
+                TileView view = views[i];
+                if (view.IsContiguous)
+                {
+                    registers[i] = slots[view.Slot] + view.Offset + start;
+                }
+                else if (!IsLoadedOnce(view))
+                {
+                    registers[i] = view.Load(slots[view.Slot], start, length, scratch + ((long)program.BufferOf[i] * TileLength));
+                }
+            }
+
+            for (int o = 0; o < program.Outputs.Length; o++)
+            {
+                if (direct[o])
+                {
+                    registers[program.Outputs[o].Register] = slots[program.Outputs[o].Slot] + start;
+                }
+            }
+
+            foreach (ref readonly TileInstruction step in program.Instructions.AsSpan())
+            {
+                TileKernels.Run(step.Op, registers[step.A], registers[step.B], registers[step.C], registers[step.Dst], length);
+            }
+
+            for (int o = 0; o < program.Outputs.Length; o++)
+            {
+                if (!direct[o])
+                {
+                    Memory.Copy(registers[program.Outputs[o].Register], slots[program.Outputs[o].Slot] + start, length);
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Describe()
+    {
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"fused {Strides.Text(shape)} tile {TileLength}:");
+        for (int i = 0; i < views.Length; i++)
+        {
+            TileView view = views[i];
+            text.Append(CultureInfo.InvariantCulture, $" r{i} = ");
+            text.Append(view.Slot < 0
+                ? view.Constant.ToString("R", CultureInfo.InvariantCulture)
+                : $"s{view.Slot}{(view.IsContiguous ? "" : view.IsUniform ? " uniform" : " strided")}");
+            text.Append(';');
+        }
+
+        foreach (TileInstruction step in program.Instructions)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" r{step.Dst} = {step.Op.ToString().ToLowerInvariant()} r{step.A}");
+            int arity = TileKernels.Arity(step.Op);
+            text.Append(arity > 1 ? $" r{step.B}" : "").Append(arity > 2 ? $" r{step.C}" : "").Append(';');
+        }
+
+        foreach (TileOutput output in program.Outputs)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" -> s{output.Slot} = r{output.Register}");
+        }
+
+        return text.ToString();
+    }
+
+    private bool IsLoadedOnce(TileView view) =>
+        view.IsUniform || (view.Period > 0 && TileLength % view.Period == 0);
+
+    private void PlaceTemporaries(double** registers, double* scratch)
+    {
+        for (int r = 0; r < program.Registers; r++)
+        {
+            int buffer = program.BufferOf[r];
+            registers[r] = buffer < 0 ? null : scratch + ((long)buffer * TileLength);
+        }
+    }
+
+    /// <summary>
+    /// An output is computed in its destination, unless an input with the same memory is still read after the first write.
+    /// </summary>
+    private void FindDirectOutputs(double** slots, bool* direct)
+    {
+        for (int o = 0; o < program.Outputs.Length; o++)
+        {
+            direct[o] = program.IsDirect[o];
+            double* target = slots[program.Outputs[o].Slot];
+            for (int i = 0; direct[o] && i < views.Length; i++)
+            {
+                TileView view = views[i];
+                direct[o] = !view.IsContiguous
+                    || slots[view.Slot] + view.Offset != target
+                    || program.LastRead[i] <= program.FirstWrite[program.Outputs[o].Register];
+            }
+        }
+    }
+
+    private void LoadRepeating(double** slots, double** registers, double* scratch)
+    {
+        int length = (int)Math.Min(TileLength, count);
+        for (int i = 0; i < views.Length; i++)
+        {
+            TileView view = views[i];
+            double* tile = scratch + ((long)program.BufferOf[i] * TileLength);
+            if (view.IsUniform)
+            {
+                Memory.Fill(tile, length, view.Slot < 0 ? view.Constant : slots[view.Slot][view.Offset]);
+                registers[i] = tile;
+            }
+            else if (!view.IsContiguous && IsLoadedOnce(view))
+            {
+                registers[i] = view.Load(slots[view.Slot], 0, length, tile);
+            }
+        }
+    }
+}

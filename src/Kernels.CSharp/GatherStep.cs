@@ -1,0 +1,67 @@
+using System;
+
+namespace Hesse.Kernels;
+
+/// <summary>Reads rows by index: dst[o, j, i] = src[o, idx[j], i].</summary>
+public sealed unsafe class GatherStep : Step
+{
+    private readonly IndexedAxis axis;
+    private readonly int src;
+    private readonly int idx;
+    private readonly int dst;
+
+    /// <summary>Makes the step.</summary>
+    /// <param name="outer">Product of the axes before the indexed one.</param>
+    /// <param name="axisSize">Size of the indexed axis in the source.</param>
+    /// <param name="inner">Product of the axes after the indexed one.</param>
+    /// <param name="count">Number of indices (per outer position when batched).</param>
+    /// <param name="src">Source slot, shape [outer; axisSize; inner].</param>
+    /// <param name="idx">Index slot, shape [count], or [outer; count] when batched; doubles that hold integers.</param>
+    /// <param name="dst">Destination slot, shape [outer; count; inner].</param>
+    /// <param name="what">Name of the operation for error messages.</param>
+    /// <param name="batchedIndex">Whether every outer position has its own row of indices.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is negative.</exception>
+    public GatherStep(int outer, int axisSize, int inner, int count, int src, int idx, int dst, string what, bool batchedIndex = false)
+    {
+        axis = new IndexedAxis(outer, axisSize, inner, count, what, batchedIndex);
+        this.src = src;
+        this.idx = idx;
+        this.dst = dst;
+    }
+
+    /// <inheritdoc/>
+    public override long Flops => 0;
+
+    /// <inheritdoc/>
+    public override long Bytes => sizeof(double) * ((2 * axis.Moved) + axis.Indices);
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">An index is not an integer in [0, axisSize).</exception>
+    public override void Run(double** slots)
+    {
+        double* source = slots[src];
+        double* indices = slots[idx];
+        double* target = slots[dst];
+        int inner = axis.Inner;
+        for (int o = 0; o < axis.Outer; o++)
+        {
+            for (int j = 0; j < axis.Count; j++, target += inner)
+            {
+                double* row = source + (axis.Index(indices, o, j) * inner);
+                if (inner == 1)
+                {
+                    *target = *row;
+                }
+                else
+                {
+                    Memory.Copy(row, target, inner);
+                }
+            }
+
+            source += (long)axis.AxisSize * inner;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Describe() => $"gather {axis.Describe()} s{src}[s{idx}] -> s{dst}";
+}

@@ -1,0 +1,79 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Threading;
+
+namespace Hesse.Kernels;
+
+/// <summary>The OpenBLAS library, looked for once per process.</summary>
+internal sealed unsafe class OpenBlas
+{
+    private const int RowMajor = 101;
+    private const int NoTranspose = 111;
+    private const int Transposed = 112;
+
+    private static readonly string[] Names =
+        ["libopenblas.so.0", "libopenblas.so", "openblas", "libopenblas.dll", "libopenblas.dylib"];
+
+    private static readonly Lazy<OpenBlas?> Found = new(Find, LazyThreadSafetyMode.ExecutionAndPublication);
+
+    private readonly delegate* unmanaged[Cdecl]<
+        int, int, int, int, int, int, double, double*, int, double*, int, double, double*, int, void> gemm;
+
+    private OpenBlas(nint library, nint gemm)
+    {
+        this.gemm = (delegate* unmanaged[Cdecl]<
+            int, int, int, int, int, int, double, double*, int, double*, int, double, double*, int, void>)gemm;
+        Version = "unknown version";
+        Threads = 1;
+        if (NativeLibrary.TryGetExport(library, "openblas_get_config", out nint config))
+        {
+            // The text starts with "OpenBLAS 0.3.21 ...".
+            string text = Marshal.PtrToStringAnsi(((delegate* unmanaged[Cdecl]<nint>)config)()) ?? "";
+            string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            Version = words.Length > 1 ? words[1] : Version;
+        }
+
+        if (NativeLibrary.TryGetExport(library, "openblas_get_num_threads", out nint threads))
+        {
+            Threads = ((delegate* unmanaged[Cdecl]<int>)threads)();
+        }
+
+        Lapack = NativeLapack.TryLoad(library);
+    }
+
+    /// <summary>The library, or null when it is absent or HESSE_BLAS=managed.</summary>
+    public static OpenBlas? Instance => Found.Value;
+
+    /// <summary>Version number.</summary>
+    public string Version { get; }
+
+    /// <summary>Threads that it uses for large products.</summary>
+    public int Threads { get; }
+
+    /// <summary>Its LAPACK, or null when that part is absent.</summary>
+    public NativeLapack? Lapack { get; }
+
+    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply"/>, all sizes at least 1.</summary>
+    public void Multiply(
+        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc) =>
+        gemm(RowMajor, transA ? Transposed : NoTranspose, transB ? Transposed : NoTranspose, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
+
+    private static OpenBlas? Find()
+    {
+        if (string.Equals(Environment.GetEnvironmentVariable("HESSE_BLAS"), "managed", StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        foreach (string name in Names)
+        {
+            if (NativeLibrary.TryLoad(name, out nint library)
+                && NativeLibrary.TryGetExport(library, "cblas_dgemm", out nint gemm))
+            {
+                return new OpenBlas(library, gemm);
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,124 @@
+using System;
+
+namespace Hesse.Kernels;
+
+/// <summary>The immutable description of a plan: its steps and where their buffers live.</summary>
+public sealed class PlanSpec
+{
+    /// <summary>Makes a description and checks that every number points inside it.</summary>
+    /// <param name="steps">Steps in the order in which they run.</param>
+    /// <param name="slotOffsets">
+    /// One entry per slot. Slots below <paramref name="inputCount"/> are the caller's inputs and their entry is ignored. For the
+    /// others, an entry ≥ 0 is an offset into the arena, in doubles, and an entry -1-j is offset j into the constants.
+    /// </param>
+    /// <param name="inputCount">Number of input arrays.</param>
+    /// <param name="outputSlots">Slot of every output; may be an input or a constant, and may repeat.</param>
+    /// <param name="outputSizes">Number of elements of every output.</param>
+    /// <param name="constants">Constant region; copied.</param>
+    /// <param name="arenaSize">Size of the arena in doubles.</param>
+    /// <param name="directOutputs">
+    /// Optional, per output: true promises that no other slot shares memory with the output's slot and that it is no input,
+    /// constant or repeated output; the steps then write to the caller's array, without a copy at the end.
+    /// </param>
+    /// <exception cref="ArgumentException">An offset, slot or length is inconsistent; the message says which.</exception>
+    public PlanSpec(
+        Step[] steps,
+        long[] slotOffsets,
+        int inputCount,
+        int[] outputSlots,
+        long[] outputSizes,
+        double[] constants,
+        long arenaSize,
+        bool[]? directOutputs = null)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
+        ArgumentNullException.ThrowIfNull(slotOffsets);
+        ArgumentNullException.ThrowIfNull(outputSlots);
+        ArgumentNullException.ThrowIfNull(outputSizes);
+        ArgumentNullException.ThrowIfNull(constants);
+        ArgumentOutOfRangeException.ThrowIfNegative(arenaSize);
+        if (inputCount < 0 || inputCount > slotOffsets.Length)
+        {
+            throw new ArgumentException(
+                $"plan: {inputCount} inputs but {slotOffsets.Length} slots; give every input a slot of its own at the start.");
+        }
+
+        if (outputSizes.Length != outputSlots.Length || (directOutputs is not null && directOutputs.Length != outputSlots.Length))
+        {
+            throw new ArgumentException(
+                $"plan: {outputSlots.Length} output slots, {outputSizes.Length} output sizes and {directOutputs?.Length ?? outputSlots.Length} "
+                + "direct flags; pass one of each per output.");
+        }
+
+        for (int slot = inputCount; slot < slotOffsets.Length; slot++)
+        {
+            long offset = slotOffsets[slot];
+            long limit = offset >= 0 ? arenaSize : constants.Length;
+            long start = offset >= 0 ? offset : -1 - offset;
+            if (start > limit)
+            {
+                throw new ArgumentException(
+                    $"plan: slot {slot} starts at {start}, outside the {(offset >= 0 ? "arena" : "constants")} of {limit} doubles.");
+            }
+        }
+
+        for (int o = 0; o < outputSlots.Length; o++)
+        {
+            CheckOutput(o, outputSlots, outputSizes, slotOffsets, inputCount, constants.Length, arenaSize, directOutputs);
+        }
+
+        Steps = [.. steps];
+        SlotOffsets = [.. slotOffsets];
+        InputCount = inputCount;
+        OutputSlots = [.. outputSlots];
+        OutputSizes = [.. outputSizes];
+        Constants = [.. constants];
+        ArenaSize = arenaSize;
+        DirectOutputs = directOutputs is null ? new bool[outputSlots.Length] : [.. directOutputs];
+    }
+
+    /// <summary>Number of input arrays.</summary>
+    public int InputCount { get; }
+
+    /// <summary>Number of output arrays.</summary>
+    public int OutputCount => OutputSlots.Length;
+
+    /// <summary>Size of the arena in doubles.</summary>
+    public long ArenaSize { get; }
+
+    internal Step[] Steps { get; }
+
+    internal long[] SlotOffsets { get; }
+
+    internal int[] OutputSlots { get; }
+
+    internal long[] OutputSizes { get; }
+
+    internal double[] Constants { get; }
+
+    internal bool[] DirectOutputs { get; }
+
+    private static void CheckOutput(
+        int o, int[] slots, long[] sizes, long[] offsets, int inputs, long constants, long arena, bool[]? direct)
+    {
+        int slot = slots[o];
+        if (slot < 0 || slot >= offsets.Length)
+        {
+            throw new ArgumentException($"plan: output {o} names slot {slot}, but there are {offsets.Length} slots.");
+        }
+
+        long offset = offsets[slot];
+        bool isInput = slot < inputs;
+        long room = isInput ? long.MaxValue : offset >= 0 ? arena - offset : constants - (-1 - offset);
+        if (sizes[o] < 0 || sizes[o] > room)
+        {
+            throw new ArgumentException($"plan: output {o} has {sizes[o]} elements, but its slot {slot} has room for {room}.");
+        }
+
+        if (direct is not null && direct[o] && (isInput || offset < 0 || Array.IndexOf(slots, slot) != Array.LastIndexOf(slots, slot)))
+        {
+            throw new ArgumentException(
+                $"plan: output {o} cannot be direct, because slot {slot} is an input, a constant or a repeated output; let it be copied.");
+        }
+    }
+}

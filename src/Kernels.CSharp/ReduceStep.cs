@@ -1,0 +1,145 @@
+using System;
+
+namespace Hesse.Kernels;
+
+/// <summary>Reduces axes of a strided view; the result is contiguous over the kept axes.</summary>
+/// <remarks>
+/// Sums are accurate and deterministic: runs are summed pairwise over blocks, and partial sums are combined with
+/// compensation (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., §4.2 and §4.3).
+/// </remarks>
+public sealed unsafe class ReduceStep : Step
+{
+    private readonly ReduceOp op;
+    private readonly int[] kept;
+    private readonly long[] keptFrom;
+    private readonly long[] keptTo;
+    private readonly int[] reduced;
+    private readonly long[] reducedFrom;
+    private readonly int src;
+    private readonly int dst;
+    private readonly long keptCount;
+    private readonly long reducedCount;
+    private readonly string description;
+
+    /// <summary>Whether whole rows of kept elements are combined, instead of one kept element after the other.</summary>
+    private readonly bool byRows;
+
+    /// <summary>Makes the step.</summary>
+    /// <param name="op">Sum or maximum.</param>
+    /// <param name="keptShape">Sizes of the kept axes, in the order of the result.</param>
+    /// <param name="keptStrides">Source strides of the kept axes, in elements.</param>
+    /// <param name="reducedShape">Sizes of the reduced axes.</param>
+    /// <param name="reducedStrides">Source strides of the reduced axes, in elements.</param>
+    /// <param name="src">Source slot, read from its first element.</param>
+    /// <param name="dst">Destination slot; must not overlap the source.</param>
+    /// <exception cref="ArgumentException">A stride count differs from its rank, or an axis is negative.</exception>
+    public ReduceStep(ReduceOp op, int[] keptShape, long[] keptStrides, int[] reducedShape, long[] reducedStrides, int src, int dst)
+    {
+        ArgumentNullException.ThrowIfNull(keptShape);
+        ArgumentNullException.ThrowIfNull(reducedShape);
+        keptCount = Strides.Count(keptShape, "reduce");
+        reducedCount = Strides.Count(reducedShape, "reduce");
+        Strides.RequireRank(keptShape, keptStrides, "reduce", nameof(keptStrides));
+        Strides.RequireRank(reducedShape, reducedStrides, "reduce", nameof(reducedStrides));
+        this.op = op;
+        this.src = src;
+        this.dst = dst;
+        description = $"reduce {op.ToString().ToLowerInvariant()} kept {Strides.Text(keptShape)} {Strides.Text(keptStrides)} "
+            + $"over {Strides.Text(reducedShape)} {Strides.Text(reducedStrides)} s{src} -> s{dst}";
+
+        // Reduced axes may be walked in any order: the smallest stride goes last.
+        int[] sizes = [.. reducedShape];
+        long[] strides = [.. reducedStrides];
+        long[] keys = Array.ConvertAll(strides, stride => -Math.Abs(stride));
+        Array.Sort([.. keys], sizes);
+        Array.Sort(keys, strides);
+        (reduced, long[][] reducedViews) = Strides.Collapse(sizes, strides);
+        reducedFrom = reducedViews[0];
+        (kept, long[][] keptViews) = Strides.Collapse(keptShape, keptStrides, Strides.Contiguous(keptShape));
+        (keptFrom, keptTo) = (keptViews[0], keptViews[1]);
+        byRows = kept.Length > 0 && keptFrom[^1] == 1 && kept[^1] > 1 && (reduced.Length == 0 || reducedFrom[^1] != 1);
+    }
+
+    /// <inheritdoc/>
+    public override long Flops => keptCount * reducedCount;
+
+    /// <inheritdoc/>
+    public override long Bytes => sizeof(double) * (keptCount + (keptCount * reducedCount));
+
+    /// <inheritdoc/>
+    public override void Run(double** slots)
+    {
+        if (keptCount == 0)
+        {
+            return;
+        }
+
+        if (reducedCount == 0)
+        {
+            Memory.Fill(slots[dst], keptCount, op == ReduceOp.Sum ? 0.0 : double.NegativeInfinity);
+            return;
+        }
+
+        Kept(slots[src], slots[dst], 0);
+    }
+
+    /// <inheritdoc/>
+    public override string Describe() => description;
+
+    /// <summary>Walks the kept axes, all of them or all but the last.</summary>
+    private void Kept(double* source, double* target, int axis)
+    {
+        if (byRows && axis == kept.Length - 1)
+        {
+            for (int start = 0; start < kept[axis]; start += RowReduction.MaxWidth)
+            {
+                int width = Math.Min(RowReduction.MaxWidth, kept[axis] - start);
+                RowReduction rows = new(op, target + start, width, Scratch.ForStep(RowReduction.MaxWidth));
+                Rows(ref rows, source + start, 0);
+                rows.Finish();
+            }
+        }
+        else if (axis == kept.Length)
+        {
+            RunReduction runs = new(op);
+            Runs(ref runs, source, 0);
+            *target = runs.Result;
+        }
+        else
+        {
+            for (int i = 0; i < kept[axis]; i++, source += keptFrom[axis], target += keptTo[axis])
+            {
+                Kept(source, target, axis + 1);
+            }
+        }
+    }
+
+    private void Rows(ref RowReduction rows, double* source, int axis)
+    {
+        if (axis == reduced.Length)
+        {
+            rows.Add(source);
+            return;
+        }
+
+        for (int i = 0; i < reduced[axis]; i++, source += reducedFrom[axis])
+        {
+            Rows(ref rows, source, axis + 1);
+        }
+    }
+
+    private void Runs(ref RunReduction runs, double* source, int axis)
+    {
+        int last = reduced.Length - 1;
+        if (axis >= last)
+        {
+            runs.Add(source, last < 0 ? 1 : reducedFrom[last], last < 0 ? 1 : reduced[last]);
+            return;
+        }
+
+        for (int i = 0; i < reduced[axis]; i++, source += reducedFrom[axis])
+        {
+            Runs(ref runs, source, axis + 1);
+        }
+    }
+}

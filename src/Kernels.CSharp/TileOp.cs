@@ -1,0 +1,83 @@
+namespace Hesse.Kernels;
+
+/// <summary>Elementwise micro-operations of a fused loop, on float64. Comparisons return 1.0 or 0.0.</summary>
+public enum TileOp
+{
+    /// <summary>a.</summary>
+    Copy,
+
+    /// <summary>-a.</summary>
+    Neg,
+
+    /// <summary>e^a.</summary>
+    Exp,
+
+    /// <summary>e^a - 1, accurate near 0.</summary>
+    Expm1,
+
+    /// <summary>Natural logarithm; NaN below 0, -infinity at 0.</summary>
+    Log,
+
+    /// <summary>log(1 + a), accurate near 0.</summary>
+    Log1p,
+
+    /// <summary>Square root; NaN below 0.</summary>
+    Sqrt,
+
+    /// <summary>Sine of a in radians.</summary>
+    Sin,
+
+    /// <summary>Cosine of a in radians.</summary>
+    Cos,
+
+    /// <summary>Hyperbolic tangent.</summary>
+    Tanh,
+
+    /// <summary>Logistic function 1 / (1 + e^-a).</summary>
+    Sigmoid,
+
+    /// <summary>Error function 2/sqrt(pi) ∫₀^a e^(-t²) dt.</summary>
+    Erf,
+
+    /// <summary>|a|.</summary>
+    Abs,
+
+    /// <summary>1 above 0, -1 below 0, and a itself where a is ±0 or NaN.</summary>
+    Sign,
+
+    /// <summary>Largest integer not above a.</summary>
+    Floor,
+
+    /// <summary>a + b.</summary>
+    Add,
+
+    /// <summary>a - b.</summary>
+    Sub,
+
+    /// <summary>a · b.</summary>
+    Mul,
+
+    /// <summary>a / b.</summary>
+    Div,
+
+    /// <summary>a^b with the special values of IEEE 754 pow.</summary>
+    Pow,
+
+    /// <summary>The larger of a and b; NaN when either is NaN; +0 is larger than -0.</summary>
+    Max,
+
+    /// <summary>The smaller of a and b; NaN when either is NaN; -0 is smaller than +0.</summary>
+    Min,
+
+    /// <summary>1.0 where a &gt; b, else 0.0 (also with NaN).</summary>
+    Greater,
+
+    /// <summary>1.0 where a ≥ b, else 0.0 (also with NaN).</summary>
+    GreaterEqual,
+
+    /// <summary>1.0 where a = b, else 0.0 (also with NaN).</summary>
+    Equal,
+
+    /// <summary>b where a ≠ 0 (NaN counts as not 0), else c.</summary>
+    Select,
+}

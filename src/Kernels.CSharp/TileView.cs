@@ -1,0 +1,166 @@
+using System;
+
+namespace Hesse.Kernels;
+
+/// <summary>How one input of a fused loop is brought into a tile.</summary>
+internal sealed unsafe class TileView
+{
+    private const int MaxRank = 32;
+
+    private readonly int[] shape;
+    private readonly long[] strides;
+
+    public TileView(TileInput input, ReadOnlySpan<int> iteration)
+    {
+        Slot = input.Slot;
+        Offset = input.Offset;
+        Constant = input.Constant;
+        if (input.Slot < 0)
+        {
+            (shape, strides) = ([], []);
+            IsUniform = true;
+            return;
+        }
+
+        if (input.Strides is not null)
+        {
+            Strides.RequireRank(iteration, input.Strides, "fused loop", "an input view");
+        }
+
+        (shape, long[][] views) = Strides.Collapse(iteration, input.Strides ?? Strides.Contiguous(iteration));
+        strides = views[0];
+        if (shape.Length > MaxRank)
+        {
+            throw new ArgumentException(
+                $"fused loop: an input view needs {shape.Length} axes, at most {MaxRank} are supported; copy it to a contiguous slot first.");
+        }
+
+        IsUniform = Array.TrueForAll(strides, s => s == 0);
+        IsContiguous = !IsUniform && shape.Length == 1 && strides[0] == 1;
+        Period = PeriodOf(shape, strides);
+    }
+
+    /// <summary>Slot, or negative for a constant.</summary>
+    public int Slot { get; }
+
+    /// <summary>First element inside the slot.</summary>
+    public long Offset { get; }
+
+    /// <summary>Value of a constant.</summary>
+    public double Constant { get; }
+
+    /// <summary>Every element is the same: a constant, or a single element broadcast over everything.</summary>
+    public bool IsUniform { get; }
+
+    /// <summary>The view can be read in place.</summary>
+    public bool IsContiguous { get; }
+
+    /// <summary>Elements after which the view repeats because its outermost axis is broadcast; 0 when it does not.</summary>
+    public long Period { get; }
+
+    /// <summary>
+    /// Makes elements [start, start + count) of the flat iteration available: in place where they are consecutive
+    /// in memory, else gathered into <paramref name="tile"/>.
+    /// </summary>
+    /// <returns>Address of the first element.</returns>
+    public double* Load(double* slot, long start, int count, double* tile)
+    {
+        int rank = shape.Length;
+        int innerSize = shape[rank - 1];
+        long innerStride = strides[rank - 1];
+        int* index = stackalloc int[MaxRank];
+        long rest = start;
+        double* source = slot + Offset;
+        for (int axis = rank - 1; axis >= 0; axis--)
+        {
+            int position = (int)(rest % shape[axis]);
+            rest /= shape[axis];
+            index[axis] = position;
+            source += position * strides[axis];
+        }
+
+        if (innerStride == 1 && index[rank - 1] + count <= innerSize)
+        {
+            return source;
+        }
+
+        double* target = tile;
+        double* end = tile + count;
+        int run = (int)Math.Min(innerSize - index[rank - 1], end - target);
+        source -= index[rank - 1] * innerStride;
+        double* first = source + (index[rank - 1] * innerStride);
+        while (true)
+        {
+            CopyRun(first, innerStride, target, run);
+            target += run;
+            if (target == end)
+            {
+                return tile;
+            }
+
+            for (int axis = rank - 2; axis >= 0; axis--)
+            {
+                source += strides[axis];
+                if (++index[axis] < shape[axis])
+                {
+                    break;
+                }
+
+                source -= strides[axis] * shape[axis];
+                index[axis] = 0;
+            }
+
+            first = source;
+            run = (int)Math.Min(innerSize, end - target);
+        }
+    }
+
+    private static void CopyRun(double* source, long stride, double* target, int count)
+    {
+        if (stride == 1)
+        {
+            if (count >= 32)
+            {
+                Memory.Copy(source, target, count);
+                return;
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                target[i] = source[i];
+            }
+        }
+        else if (stride == 0)
+        {
+            double value = *source;
+            for (int i = 0; i < count; i++)
+            {
+                target[i] = value;
+            }
+        }
+        else
+        {
+            for (int i = 0; i < count; i++)
+            {
+                target[i] = *source;
+                source += stride;
+            }
+        }
+    }
+
+    private static long PeriodOf(int[] shape, long[] strides)
+    {
+        if (strides.Length < 2 || strides[0] != 0)
+        {
+            return 0;
+        }
+
+        long period = 1;
+        for (int axis = 1; axis < shape.Length; axis++)
+        {
+            period *= shape[axis];
+        }
+
+        return period;
+    }
+}
