@@ -2,15 +2,6 @@ namespace Hesse
 
 open System
 
-/// The one exception that Hesse raises for a mistake in the caller's input: a bad shape, a bad file, a non-finite
-/// number, an impossible size. The message is one sentence that names the operation, what it got, what it wanted
-/// and what to do.
-type HesseException(message: string, inner: exn) =
-    inherit Exception(message, inner)
-    /// <summary>An error without an underlying cause.</summary>
-    /// <param name="message">What went wrong and what to do, in one sentence.</param>
-    new(message: string) = HesseException(message, null)
-
 /// Shapes, strides and the errors about them. A shape is an array of axis lengths, outermost first; data is row-major.
 module internal Shape =
     /// Raises the one user-facing exception.

@@ -36,7 +36,7 @@ public sealed unsafe class GatherStep : Step
     public override long Bytes => sizeof(double) * ((2 * axis.Moved) + axis.Indices);
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">An index is not an integer in [0, axisSize).</exception>
+    /// <exception cref="HesseException">An index is not an integer in [0, axisSize).</exception>
     public override void Run(double** slots)
     {
         double* source = slots[src];

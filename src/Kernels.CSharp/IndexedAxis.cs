@@ -59,7 +59,7 @@ internal sealed unsafe class IndexedAxis
         string allowed = AxisSize == 0
             ? "the indexed axis has size 0, so no index is allowed"
             : $"allowed are the integers 0 to {AxisSize - 1}; negative indices do not count from the end";
-        throw new InvalidOperationException(
+        throw new HesseException(
             string.Create(CultureInfo.InvariantCulture, $"{what}: index {value:R} at position {position} is out of range: {allowed}."));
     }
 }

@@ -5,7 +5,7 @@ namespace Hesse.Kernels;
 /// <summary>Decompositions and solvers of dense float64 matrices, row-major. Arguments are not changed.</summary>
 /// <remarks>
 /// LAPACK of OpenBLAS is used when it is on the machine, MathNet.Numerics otherwise; see <see cref="Backend.LinearAlgebra"/>.
-/// Every routine throws <see cref="ArgumentException"/> for a wrong length or a value that is not finite.
+/// Every routine throws <see cref="HesseException"/> for a wrong length or a value that is not finite.
 /// </remarks>
 public static class LinearAlgebra
 {
@@ -47,7 +47,7 @@ public static class LinearAlgebra
     /// <param name="a">Shape [n; n]; only the lower triangle is read.</param>
     /// <param name="n">Order.</param>
     /// <returns>l, shape [n; n], zero above the diagonal.</returns>
-    /// <exception cref="InvalidOperationException">A pivot is not positive; the message names it.</exception>
+    /// <exception cref="HesseException">A pivot is not positive; the message names it.</exception>
     public static double[] Cholesky(double[] a, int n)
     {
         LinearAlgebraChecks.Matrix("cholesky", a, n, n);
@@ -60,7 +60,7 @@ public static class LinearAlgebra
     /// <param name="b">Right-hand sides in columns, shape [n; nrhs].</param>
     /// <param name="nrhs">Number of right-hand sides.</param>
     /// <returns>x, shape [n; nrhs].</returns>
-    /// <exception cref="InvalidOperationException">The matrix is exactly singular; the message names the pivot.</exception>
+    /// <exception cref="HesseException">The matrix is exactly singular; the message names the pivot.</exception>
     public static double[] Solve(double[] a, int n, double[] b, int nrhs)
     {
         LinearAlgebraChecks.Matrix("solve", a, n, n);
@@ -91,7 +91,15 @@ public static class LinearAlgebra
         return (q, upper);
     }
 
-    private static NativeLapack? Native => OpenBlas.Instance?.Lapack;
+    private static NativeLapack? Native
+    {
+        get
+        {
+            OpenBlas? blas = OpenBlas.Instance;
+            blas?.UseThreads(blas.Threads);
+            return blas?.Lapack;
+        }
+    }
 
     /// <summary>Makes the diagonal of r not negative, which makes the decomposition of a full-rank matrix unique.</summary>
     internal static void FixSigns(double[] q, double[] upper, int m, int n)

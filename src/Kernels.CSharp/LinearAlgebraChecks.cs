@@ -12,12 +12,12 @@ internal static class LinearAlgebraChecks
         ArgumentNullException.ThrowIfNull(a);
         if (rows < 0 || columns < 0)
         {
-            throw new ArgumentException($"{operation}: sizes must not be negative, got {rows} × {columns}.");
+            throw new HesseException($"{operation}: sizes must not be negative, got {rows} × {columns}.");
         }
 
         if (a.LongLength != (long)rows * columns)
         {
-            throw new ArgumentException(
+            throw new HesseException(
                 $"{operation}: expected {rows} × {columns} = {(long)rows * columns} elements, got {a.LongLength}; "
                 + "pass the matrix row by row.");
         }
@@ -26,7 +26,7 @@ internal static class LinearAlgebraChecks
         {
             if (!double.IsFinite(a[i]))
             {
-                throw new ArgumentException(string.Create(
+                throw new HesseException(string.Create(
                     CultureInfo.InvariantCulture,
                     $"{operation}: element [{i / columns}; {i % columns}] is {a[i]}; every element must be finite."));
             }
@@ -40,7 +40,7 @@ internal static class LinearAlgebraChecks
         ArgumentNullException.ThrowIfNull(offDiagonal);
         if (offDiagonal.Length != Math.Max(0, diagonal.Length - 1))
         {
-            throw new ArgumentException(
+            throw new HesseException(
                 $"symmetric tridiagonal eigen: a diagonal of {diagonal.Length} needs {Math.Max(0, diagonal.Length - 1)} off-diagonal "
                 + $"elements, got {offDiagonal.Length}.");
         }
@@ -50,16 +50,16 @@ internal static class LinearAlgebraChecks
     }
 
     /// <summary>A matrix is not positive definite.</summary>
-    public static InvalidOperationException NotPositiveDefinite(int pivot, int n) => new(
+    public static HesseException NotPositiveDefinite(int pivot, int n) => new(
         $"cholesky: pivot {pivot} of {n} is not positive, so the matrix is not positive definite; "
         + "check its symmetry, or add a small multiple of the identity (jitter) to the diagonal.");
 
     /// <summary>A matrix is singular.</summary>
-    public static InvalidOperationException Singular(int pivot, int n) => new(
+    public static HesseException Singular(int pivot, int n) => new(
         $"solve: pivot {pivot} of {n} is exactly zero, so the matrix is singular; "
         + "use a least-squares or pseudo-inverse solution, or regularise the diagonal.");
 
     /// <summary>An iteration did not converge.</summary>
-    public static InvalidOperationException NoConvergence(string operation, int info) => new(
+    public static HesseException NoConvergence(string operation, int info) => new(
         $"{operation}: the iteration did not converge (LAPACK info {info}); scale the matrix to moderate values and try again.");
 }

@@ -38,7 +38,7 @@ public sealed unsafe class ScatterAddStep : Step
         sizeof(double) * (axis.Moved + axis.Indices + ((long)axis.Outer * axis.AxisSize * axis.Inner));
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">An index is not an integer in [0, axisSize).</exception>
+    /// <exception cref="HesseException">An index is not an integer in [0, axisSize).</exception>
     public override void Run(double** slots)
     {
         double* source = slots[src];

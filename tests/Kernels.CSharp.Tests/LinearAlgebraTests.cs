@@ -103,7 +103,7 @@ public sealed class LinearAlgebraTests
             }
         }
 
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => cholesky([4, 0, 0, 0, 1, 0, 0, 0, -1], 3));
+        HesseException error = Assert.Throws<HesseException>(() => cholesky([4, 0, 0, 0, 1, 0, 0, 0, -1], 3));
         Assert.Contains("cholesky: pivot 2 of 3 is not positive", error.Message, StringComparison.Ordinal);
         Assert.Contains("jitter", error.Message, StringComparison.Ordinal);
     }
@@ -122,7 +122,7 @@ public sealed class LinearAlgebraTests
             }
         }
 
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => solve([1, 0, 0, 0], 2, [1, 1], 1));
+        HesseException error = Assert.Throws<HesseException>(() => solve([1, 0, 0, 0], 2, [1, 1], 1));
         Assert.Contains("solve: pivot 1 of 2 is exactly zero", error.Message, StringComparison.Ordinal);
     }
 
@@ -212,7 +212,7 @@ public sealed class LinearAlgebraTests
     }
 
     private static void Says(string text, Action action) =>
-        Assert.Contains(text, Assert.ThrowsAny<ArgumentException>(action).Message, StringComparison.Ordinal);
+        Assert.Contains(text, Assert.ThrowsAny<HesseException>(action).Message, StringComparison.Ordinal);
 
     private static void CheckEigen(double[] a, double[] w, double[] v, int n)
     {

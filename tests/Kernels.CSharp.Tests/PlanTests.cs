@@ -120,7 +120,7 @@ public sealed class PlanTests
     {
         Plan plan = new(new PlanSpec([new GatherStep(1, 2, 1, 1, 0, 1, 2, "take")], [0, 0, 0], 2, [2], [1], [], 8));
         double[] y = new double[1];
-        Assert.Throws<InvalidOperationException>(() => plan.Run([[3, 4], [2]], [y]));
+        Assert.Throws<HesseException>(() => plan.Run([[3, 4], [2]], [y]));
         plan.Run([[3, 4], [1]], [y]);
         Assert.Equal(4, y[0]);
     }

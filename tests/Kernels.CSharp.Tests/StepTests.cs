@@ -195,10 +195,10 @@ public sealed class StepTests
     public void BadIndicesAreNamed(double bad, string message)
     {
         double[] data = [1, 2, 3];
-        InvalidOperationException gather = Assert.Throws<InvalidOperationException>(
+        HesseException gather = Assert.Throws<HesseException>(
             () => Plan.RunOnce(new GatherStep(1, 3, 1, 2, 0, 1, 2, "take"), [data, [0, bad]], new double[2]));
         Assert.StartsWith(message, gather.Message, StringComparison.Ordinal);
-        InvalidOperationException scatter = Assert.Throws<InvalidOperationException>(
+        HesseException scatter = Assert.Throws<HesseException>(
             () => Plan.RunOnce(new ScatterAddStep(1, 3, 1, 2, 0, 1, 2, "take"), [[1, 2], [0, bad]], new double[3]));
         Assert.StartsWith(message, scatter.Message, StringComparison.Ordinal);
     }
@@ -206,10 +206,10 @@ public sealed class StepTests
     [Fact]
     public void BadBatchedIndicesAndEmptyAxesAreNamed()
     {
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(
+        HesseException error = Assert.Throws<HesseException>(
             () => Plan.RunOnce(new GatherStep(2, 2, 1, 1, 0, 1, 2, "take", true), [[1, 2, 3, 4], [0, 2]], new double[2]));
         Assert.Contains("position [1; 0]", error.Message, StringComparison.Ordinal);
-        error = Assert.Throws<InvalidOperationException>(
+        error = Assert.Throws<HesseException>(
             () => Plan.RunOnce(new GatherStep(1, 0, 1, 1, 0, 1, 2, "take"), [[], [0]], new double[1]));
         Assert.Contains("the indexed axis has size 0", error.Message, StringComparison.Ordinal);
     }

@@ -16,6 +16,15 @@ internal sealed unsafe class OpenBlas
 
     private static readonly Lazy<OpenBlas?> Found = new(Find, LazyThreadSafetyMode.ExecutionAndPublication);
 
+    /// <summary>
+    /// Multiply-adds from which all threads are used. Below it, waking the second thread costs about what it saves on an
+    /// idle machine, and many times the product itself on a busy one (the library's threads spin while they wait).
+    /// </summary>
+    private const long ThreadingLimit = 1 << 22;
+
+    private readonly delegate* unmanaged[Cdecl]<int, void> setThreads;
+    private volatile int threadsInUse;
+
     private readonly delegate* unmanaged[Cdecl]<
         int, int, int, int, int, int, double, double*, int, double*, int, double, double*, int, void> gemm;
 
@@ -38,6 +47,12 @@ internal sealed unsafe class OpenBlas
             Threads = ((delegate* unmanaged[Cdecl]<int>)threads)();
         }
 
+        threadsInUse = Threads;
+        if (NativeLibrary.TryGetExport(library, "openblas_set_num_threads", out nint set))
+        {
+            setThreads = (delegate* unmanaged[Cdecl]<int, void>)set;
+        }
+
         Lapack = NativeLapack.TryLoad(library);
     }
 
@@ -55,8 +70,21 @@ internal sealed unsafe class OpenBlas
 
     /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply"/>, all sizes at least 1.</summary>
     public void Multiply(
-        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc) =>
+        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc)
+    {
+        UseThreads((long)m * n * k >= ThreadingLimit ? Threads : 1);
         gemm(RowMajor, transA ? Transposed : NoTranspose, transB ? Transposed : NoTranspose, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
+    }
+
+    /// <summary>Sets how many threads the next call may use; calls from several threads may race, which changes only speed.</summary>
+    public void UseThreads(int count)
+    {
+        if (setThreads != null && threadsInUse != count)
+        {
+            threadsInUse = count;
+            setThreads(count);
+        }
+    }
 
     private static OpenBlas? Find()
     {
