@@ -1,5 +1,8 @@
 namespace Hesse
 
+open System
+open System.Runtime.ExceptionServices
+open System.Threading.Tasks
 open Hesse.Linear
 
 /// What the transformations of `Diff` share: from functions on trees to graphs, and back.
@@ -109,38 +112,49 @@ module internal Tracing =
 
             Graph.constant (Array.append [| count |] shape) data)
 
+    /// A linear graph at concrete values, applied to its whole basis in blocks of bounded memory that run on all cores. The last
+    /// block is filled up with zero directions, whose results are not kept.
+    let private inBlocks variables (values: Node[]) (linear: Node[]) (outputs: Node[]) (count: int) : Node[] =
+        let shapes = linear |> Array.map (fun v -> v.Shape)
+        let block = blockSize linear outputs count
+        let seeds = shapes |> Array.map (fun s -> Graph.variable (Array.append [| block |] s))
+        let program = Program(Array.append variables seeds, Batch.apply block linear seeds outputs)
+        let rowSizes = outputs |> Array.map (fun y -> Shape.length "jacobian" y.Shape)
+        let resultShapes = outputs |> Array.map (fun y -> Array.append [| count |] y.Shape)
+
+        let results =
+            resultShapes |> Array.map (Shape.length "jacobian" >> GC.AllocateUninitializedArray<double>)
+
+        let run (index: int) =
+            let from = index * block
+            let rows = program.Run(Array.append values (basis shapes from block))
+            let kept = min block (count - from)
+
+            rows
+            |> Array.iteri (fun o part -> Array.Copy(part.Data, 0, results[o], from * rowSizes[o], kept * rowSizes[o]))
+
+        try
+            Parallel.For(0, (count + block - 1) / block, run) |> ignore
+        with :? AggregateException as failures ->
+            ExceptionDispatchInfo.Throw failures.InnerExceptions[0]
+
+        Array.map2 Graph.constant resultShapes results
+
     /// A linear graph applied to the whole basis of its `linear` variables. Result o has shape [count; shape of output o].
-    /// At concrete values in blocks of bounded memory; else as one batch.
+    /// At concrete values in blocks; else as one batch.
     let overBasis (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node[] =
         let shapes = linear |> Array.map (fun v -> v.Shape)
         let count = shapes |> Array.sumBy (Shape.length "jacobian")
-        let all = Array.append variables linear
 
-        if values |> Array.forall (fun v -> v.IsConcrete) && Executor.isClosed all outputs then
-            let block = blockSize linear outputs count
-
-            let compile size =
-                let seeds = shapes |> Array.map (fun s -> Graph.variable (Array.append [| size |] s))
-                Program(Array.append variables seeds, Batch.apply size linear seeds outputs)
-
-            let whole = lazy (compile block)
-
-            let parts = [|
-                for from in 0..block .. count - 1 do
-                    let size = min block (count - from)
-                    let program = if size = block then whole.Value else compile size
-                    program.Run(Array.append values (basis shapes from size))
-            |]
-
-            outputs
-            |> Array.mapi (fun o y ->
-                if parts.Length = 0 then
-                    Graph.zeros (Array.append [| 0 |] y.Shape)
-                else
-                    concat 0 (parts |> Array.map (fun p -> p[o])))
+        if count = 0 then
+            outputs |> Array.map (fun y -> Graph.zeros (Array.append [| 0 |] y.Shape))
+        elif
+            values |> Array.forall (fun v -> v.IsConcrete)
+            && Executor.isClosed (Array.append variables linear) outputs
+        then
+            inBlocks variables values linear outputs count
         else
-            let batched = Batch.apply count linear (basis shapes 0 count) outputs
-            Substitute.apply variables values batched
+            Substitute.apply variables values (Batch.apply count linear (basis shapes 0 count) outputs)
 
     /// All elements of nodes with a leading axis, in one matrix [count; total].
     let flattenRows (count: int) (nodes: Node[]) =
