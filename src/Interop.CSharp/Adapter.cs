@@ -1,0 +1,59 @@
+using System;
+using Hesse.Interop.Trees;
+using Microsoft.FSharp.Core;
+using CoreTensor = Hesse.Tensor;
+using FlatTree = System.Tuple<Hesse.Tensor[], Hesse.Interop.Trees.Structure>;
+
+namespace Hesse.Interop;
+
+/// <summary>C# functions as functions of the F# core, and back.</summary>
+internal static class Adapter
+{
+    /// <summary>A function of one tensor.</summary>
+    /// <param name="f">Must not return null.</param>
+    /// <returns>The same function on core tensors.</returns>
+    public static FSharpFunc<CoreTensor, CoreTensor> ToCore(Func<Tensor, Tensor> f) =>
+        FuncConvert.FromFunc<CoreTensor, CoreTensor>(x => Result(f(new Tensor(x))));
+
+    /// <summary>A function of several tensors.</summary>
+    /// <param name="f">Must not return null.</param>
+    /// <returns>The same function on core tensors.</returns>
+    public static FSharpFunc<CoreTensor[], CoreTensor> ToCore(Func<Tensor[], Tensor> f) =>
+        FuncConvert.FromFunc<CoreTensor[], CoreTensor>(xs => Result(f(Tensor.Wrap(xs))));
+
+    /// <summary>A function from a tree to a tensor.</summary>
+    /// <typeparam name="T">The type of the tree.</typeparam>
+    /// <param name="f">Must not return null.</param>
+    /// <returns>The same function on flattened trees.</returns>
+    public static FSharpFunc<FlatTree, CoreTensor> ToCore<T>(Func<T, Tensor> f) =>
+        FuncConvert.FromFunc<FlatTree, CoreTensor>(flat => Result(f(ObjectTree.Rebuild<T>(flat))));
+
+    /// <summary>A function from a tree to a tree.</summary>
+    /// <typeparam name="TIn">The type of the argument.</typeparam>
+    /// <typeparam name="TOut">The type of the result.</typeparam>
+    /// <param name="f">Any function.</param>
+    /// <returns>The same function on flattened trees.</returns>
+    public static FSharpFunc<FlatTree, FlatTree> ToCoreTree<TIn, TOut>(Func<TIn, TOut> f) =>
+        FuncConvert.FromFunc<FlatTree, FlatTree>(flat => ObjectTree.Flatten(f(ObjectTree.Rebuild<TIn>(flat))));
+
+    /// <summary>A core function of one tensor, for C#.</summary>
+    /// <param name="f">Any function.</param>
+    /// <returns>The same function on facade tensors.</returns>
+    public static Func<Tensor, Tensor> FromCore(FSharpFunc<CoreTensor, CoreTensor> f) =>
+        x => new Tensor(f.Invoke(Tensor.Unwrap(x, nameof(x))));
+
+    /// <summary>A core function between flattened trees, for C#.</summary>
+    /// <typeparam name="TIn">The type of the argument.</typeparam>
+    /// <typeparam name="TOut">The type of the result.</typeparam>
+    /// <param name="f">Any function.</param>
+    /// <returns>The same function on trees.</returns>
+    public static Func<TIn, TOut> FromCoreTree<TIn, TOut>(FSharpFunc<FlatTree, FlatTree> f) =>
+        x =>
+        {
+            ArgumentNullException.ThrowIfNull(x);
+            return ObjectTree.Rebuild<TOut>(f.Invoke(ObjectTree.Flatten(x)));
+        };
+
+    private static CoreTensor Result(Tensor? y) =>
+        y?.Core ?? throw new HesseException("Diff: the function returned null; return a tensor");
+}

@@ -1,0 +1,11 @@
+namespace Hesse.Reproductions
+
+/// All reproductions, in the order in which they are listed and run.
+[<RequireQualifiedAccess>]
+module Catalogue =
+    /// Every reproduction of this project.
+    let all: Reproduction list = [
+        SaxeDeepLinear.reproduction
+        DynamicalStability.reproduction
+        HessianSpectrum.reproduction
+    ]

@@ -1,0 +1,84 @@
+module Hesse.Theory.Tests.Curvature.LinearOperatorTests
+
+open System
+open Xunit
+open Hesse
+open Hesse.Theory
+
+let private close (tolerance: float) (expected: float[]) (actual: float[]) =
+    Assert.Equal(expected.Length, actual.Length)
+    Array.iteri2 (fun i a b -> Assert.True(abs (a - b) <= tolerance, $"entry {i}: expected {a}, got {b}")) expected actual
+
+/// A random symmetric matrix, row-major.
+let private symmetric seed n =
+    let a = (Random.normal (Random.key seed) [ n; n ]).toArray ()
+    Array.init (n * n) (fun q -> a[q] + a[(q % n) * n + q / n])
+
+[<Fact>]
+let ``a matrix operator multiplies`` () =
+    let n = 5
+    let a = symmetric 1 n
+    let operator = LinearOperator.ofMatrix n a
+    let v = (Random.normal (Random.key 2) [ n ]).toArray ()
+    let expected = Array.init n (fun i -> Seq.sum (seq { for j in 0 .. n - 1 -> a[i * n + j] * v[j] }))
+    close 1e-13 expected (operator.Apply v)
+    let rows = operator.ApplyRows (Array.append v v) 2
+    close 1e-13 (Array.append expected expected) rows
+
+[<Theory>]
+[<InlineData(1)>]
+[<InlineData(3)>]
+[<InlineData(7)>]
+[<InlineData(100)>]
+let ``the dense matrix does not depend on the batch`` (batch: int) =
+    let a = symmetric 3 7
+    close 1e-13 a (LinearOperator.toDense batch (LinearOperator.ofMatrix 7 a))
+
+[<Fact>]
+let ``the Hessian of a quadratic is its matrix`` () =
+    let n = 6
+    let a = symmetric 4 n
+    let matrix = Tensor.create [ n; n ] a
+    let loss (x: Tensor) = 0.5 * Tensor.dot x (Tensor.matmul matrix x) + Tensor.sum x
+    close 1e-12 a (LinearOperator.toDense 4 (LinearOperator.hessian loss (Random.normal (Random.key 5) [ n ])))
+
+[<Fact>]
+let ``the Hessian operator of a tree agrees with Diff.hessian of the raveled loss`` () =
+    let layers = Mlp.init (Random.key 6) 1.0 [ 3; 4; 2 ]
+    let x, y = Random.normal (Random.key 7) [ 5; 3 ], Random.normal (Random.key 8) [ 5; 2 ]
+    let loss p = Losses.meanSquaredError (Mlp.apply Tensor.tanh p x) y
+    let theta, unravel = Tree.ravel layers
+    let expected = (Diff.hessian (unravel >> loss) theta).toArray ()
+    close 1e-12 expected (LinearOperator.toDense 8 (LinearOperator.hessian loss layers))
+
+/// Logistic and linear regression: f = X w.
+let private design = Random.normal (Random.key 9) [ 12; 4 ]
+
+[<Fact>]
+let ``linear regression has Hessian XᵀX over n, and the Gauss–Newton matrix is the same`` () =
+    let targets = Random.normal (Random.key 10) [ 12; 1 ]
+    let model (w: Tensor) = Tensor.matmul design (Tensor.reshape [ 4; 1 ] w)
+    let loss f = Losses.meanSquaredError f targets
+    let expected = (Tensor.matmul (Tensor.transpose design) design / 12.0).toArray ()
+    let w = Random.normal (Random.key 11) [ 4 ]
+    close 1e-13 expected (LinearOperator.toDense 2 (LinearOperator.hessian (model >> loss) w))
+    close 1e-13 expected (LinearOperator.toDense 2 (LinearOperator.gaussNewton model loss w))
+
+[<Fact>]
+let ``logistic regression has Hessian Xᵀ diag(p(1 − p)) X over n`` () =
+    let label = Tensor.create [ 12; 1 ] (Array.init 12 (fun i -> float (i % 2)))
+    let model (w: Tensor) = Tensor.matmul design (Tensor.reshape [ 4; 1 ] w)
+    // log(1 + eᶠ) − t f
+    let loss (f: Tensor) = Tensor.sum (Tensor.log1p (Tensor.exp f) - label * f) / 12.0
+    let w = Random.normal (Random.key 12) [ 4 ]
+    let p = Tensor.sigmoid (model w)
+    let weighted = design * (p * (1.0 - p))
+    let expected = (Tensor.matmul (Tensor.transpose design) weighted / 12.0).toArray ()
+    close 1e-13 expected (LinearOperator.toDense 3 (LinearOperator.hessian (model >> loss) w))
+    close 1e-13 expected (LinearOperator.toDense 3 (LinearOperator.gaussNewton model loss w))
+
+[<Fact>]
+let ``a vector of the wrong length is refused`` () =
+    let operator = LinearOperator.ofMatrix 3 (symmetric 1 3)
+    let e = Assert.Throws<HesseException>(fun () -> operator.Apply [| 1.0; 2.0 |] |> ignore)
+    Assert.Contains("2 numbers together, wanted 3 numbers each", e.Message)
