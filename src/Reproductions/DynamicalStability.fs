@@ -117,7 +117,7 @@ module DynamicalStability =
             1.0,
             0.02,
             largest (fun o -> o.TraceRatio) all,
-            "Largest η tr H/2 over the runs that converged (loss below 1e-5 and not growing). "
+            "Largest η tr H/2 over the runs that converged (loss below 1e-5 and falling). "
             + list sweeps (fun s ->
                 $"{s.Stochastic.Length} of {s.Total} runs, largest {largest (fun o -> o.TraceRatio) s.Stochastic:F3}")
             + ". Stability in mean square implies the bound; a run may sit slightly beyond, because almost sure convergence needs a little less: 2 %."
@@ -132,7 +132,7 @@ module DynamicalStability =
             1.0,
             0.01,
             largest (fun o -> o.SharpnessRatio) full,
-            "Largest η λ_max/2 over the runs that converged (loss below 1e-5 and not growing). "
+            "Largest η λ_max/2 over the runs that converged (loss below 1e-5 and falling). "
             + list sweeps (fun s ->
                 $"{s.Full.Length} of {s.FullTotal} runs, largest {largest (fun o -> o.SharpnessRatio) s.Full:F3}")
             + ". The Hessian is taken where the run ends, at a distance of order √loss from its minimum: 1 %."

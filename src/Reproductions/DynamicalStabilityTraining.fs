@@ -60,13 +60,13 @@ module internal DynamicalStabilityTraining =
         Steps: int
     }
 
-    /// A run has converged when its loss is small and was not smaller a quarter of the run before: a run that fitted the data
-    /// while its step was still small may be on its way out of a minimum that has become unstable.
+    /// A run has converged when its loss is small and still fell over the last quarter of the run. A run that fitted the data
+    /// while its step was small may leave a minimum that has become unstable, and end in a small oscillation of period two.
     let private outcome (problem: Problem<'P>) (draw: Draw<'P>) step seed (before: 'P) (w: 'P) =
         let lossAt w = (problem.Loss draw.Inputs draw.Targets w).item()
         let loss = lossAt w
 
-        if not (Double.IsFinite loss) || loss > InterpolationLoss || loss > max RoundingLoss (lossAt before) then
+        if not (Double.IsFinite loss) || loss > InterpolationLoss || loss > max RoundingLoss (0.9 * lossAt before) then
             None
         else
             let e = SgdStability.ensemble (Diff.jacobian (problem.Predict draw.Inputs) w)
