@@ -154,23 +154,39 @@ type Tensor internal (node: Node) =
 
         Tensor(reshape kept cut)
 
-    /// The part at index i of the first axis.
+    /// <summary>One part along the first axis.</summary>
+    /// <param name="i">Index of the first axis, which goes away.</param>
     member t.Item
         with get (i: int) = t.Window [| Some i, Some i, true |]
 
-    /// The part at indices i, j of the first two axes.
+    /// <summary>One part along the first two axes.</summary>
+    /// <param name="i">Index of the first axis, which goes away.</param>
+    /// <param name="j">Index of the second axis, which goes away.</param>
     member t.Item
         with get (i: int, j: int) = t.Window [| Some i, Some i, true; Some j, Some j, true |]
 
-    /// Rows first .. last (inclusive) of the first axis.
+    /// <summary>A range of the first axis: <c>t[first..last]</c>.</summary>
+    /// <param name="first">First index; the start if left out.</param>
+    /// <param name="last">Last index, inclusive; the end if left out.</param>
     member t.GetSlice(first: int option, last: int option) = t.Window [| first, last, false |]
 
-    /// A block of the first two axes.
-    member t.GetSlice(a: int option, b: int option, c: int option, d: int option) =
-        t.Window [| a, b, false; c, d, false |]
+    /// <summary>A block of the first two axes: <c>t[first..last, low..high]</c>.</summary>
+    /// <param name="first">First index of the first axis.</param>
+    /// <param name="last">Last index of the first axis, inclusive.</param>
+    /// <param name="low">First index of the second axis.</param>
+    /// <param name="high">Last index of the second axis, inclusive.</param>
+    member t.GetSlice(first: int option, last: int option, low: int option, high: int option) =
+        t.Window [| first, last, false; low, high, false |]
 
-    /// Part i of the first axis, a range of the second.
-    member t.GetSlice(i: int, c: int option, d: int option) = t.Window [| Some i, Some i, true; c, d, false |]
+    /// <summary>A range of one row: <c>t[i, low..high]</c>.</summary>
+    /// <param name="i">Index of the first axis, which goes away.</param>
+    /// <param name="low">First index of the second axis.</param>
+    /// <param name="high">Last index of the second axis, inclusive.</param>
+    member t.GetSlice(i: int, low: int option, high: int option) = t.Window [| Some i, Some i, true; low, high, false |]
 
-    /// A range of the first axis at part j of the second.
-    member t.GetSlice(a: int option, b: int option, j: int) = t.Window [| a, b, false; Some j, Some j, true |]
+    /// <summary>A range of one column: <c>t[first..last, j]</c>.</summary>
+    /// <param name="first">First index of the first axis.</param>
+    /// <param name="last">Last index of the first axis, inclusive.</param>
+    /// <param name="j">Index of the second axis, which goes away.</param>
+    member t.GetSlice(first: int option, last: int option, j: int) =
+        t.Window [| first, last, false; Some j, Some j, true |]

@@ -336,15 +336,25 @@ module Tensor =
         let place = Shape.axis "logSumExp" t.Rank axis
         top + log (sumAxis axis (exp (t - expandDims place top)))
 
+    /// t less its maximum over one axis: exponentials of it cannot overflow, and no digits are lost to the size of t.
+    let private shifted (axis: int) (t: Tensor) =
+        let place = Shape.axis "softmax" t.Rank axis
+        place, t - expandDims place (stopGradient (maxAxis place t))
+
     /// <summary>log of softmax over one axis, without overflow.</summary>
     /// <param name="axis">The axis; negative counts from the end.</param>
     /// <param name="t">Any shape, kept.</param>
-    let logSoftmax (axis: int) (t: Tensor) = t - expandDims (Shape.axis "logSoftmax" t.Rank axis) (logSumExp axis t)
+    let logSoftmax (axis: int) (t: Tensor) =
+        let place, s = shifted axis t
+        s - expandDims place (log (sumAxis place (exp s)))
 
     /// <summary>eᵗ / Σ eᵗ over one axis, without overflow.</summary>
     /// <param name="axis">The axis; negative counts from the end.</param>
     /// <param name="t">Any shape, kept.</param>
-    let softmax (axis: int) (t: Tensor) = exp (logSoftmax axis t)
+    let softmax (axis: int) (t: Tensor) =
+        let place, s = shifted axis t
+        let e = exp s
+        e / expandDims place (sumAxis place e)
 
     // ----- products -----
 

@@ -233,8 +233,7 @@ module internal Lower =
         let occurrences = outputs |> Array.countBy (fun o -> o.Id) |> dict
 
         let isDirect (o: Node) =
-            not (o.IsConcrete || Graph.isVariable o || isView o || viewed.Contains o)
-            && occurrences[o.Id] = 1
+            not (o.IsConcrete || Graph.isVariable o || isView o || viewed.Contains o) && occurrences[o.Id] = 1
 
         let spec =
             PlanSpec(
