@@ -5,8 +5,8 @@ open System.Collections.Concurrent
 open System.Collections.Generic
 open FSharp.Reflection
 
-/// Trees of tensors: a tensor, or a tuple, array, list, option, map (by key order) or record of trees. Whatever else a value
-/// holds (numbers, strings, functions) is kept as it is and has no derivative.
+/// Trees of tensors: a tensor, or a tuple, array, list, option, map (by key order), record or union of trees. Whatever else a
+/// value holds (numbers, strings, functions) is kept as it is and has no derivative; do not change it in place.
 [<RequireQualifiedAccess>]
 module Tree =
     /// How values of one type are taken apart into tensors and put together again.
@@ -70,6 +70,31 @@ module Tree =
                 fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue))
         }
 
+    /// One of several cases, each with its own parts.
+    let private union (t: Type) (shapeOf: Type -> Shape) =
+        let tag = FSharpValue.PreComputeUnionTagReader(t, true)
+
+        let cases =
+            FSharpType.GetUnionCases(t, true)
+            |> Array.map (fun case ->
+                let parts = case.GetFields() |> Array.map (fun field -> field.PropertyType)
+                let read = FSharpValue.PreComputeUnionReader(case, true)
+                product parts read (FSharpValue.PreComputeUnionConstructor(case, true)) shapeOf)
+
+        {
+            Collect =
+                fun value leaves statics ->
+                    statics.Add(tag value)
+                    cases[tag value].Collect value leaves statics
+            Rebuild = fun value queue -> cases[tag value].Rebuild value queue
+        }
+
+    /// A collection of tensors that could not be put together again.
+    let private holdsTensors (t: Type) =
+        typeof<Collections.IEnumerable>.IsAssignableFrom t
+        && t.IsGenericType
+        && t.GetGenericArguments() |> Array.contains typeof<Tensor>
+
     let rec private shapeOf (t: Type) : Shape = shapes.GetOrAdd(t, describe)
 
     and private describe (t: Type) : Shape =
@@ -114,14 +139,6 @@ module Tree =
                             statics.AddRange(ask "Keys" value)
                             inner.Collect value leaves statics
             }
-        elif isGeneric typedefof<_ option> t then
-            let some = FSharpType.GetUnionCases t |> Array.find (fun c -> c.Name = "Some")
-
-            sequence
-                (t.GetGenericArguments()[0])
-                (fun value -> if isNull value then [||] else FSharpValue.GetUnionFields(value, t) |> snd)
-                (fun _ parts -> if parts.Length = 0 then null else FSharpValue.MakeUnion(some, parts))
-                shapeOf
         elif FSharpType.IsTuple t then
             product
                 (FSharpType.GetTupleElements t)
@@ -136,6 +153,11 @@ module Tree =
                 (FSharpValue.PreComputeRecordReader(t, true))
                 (FSharpValue.PreComputeRecordConstructor(t, true))
                 shapeOf
+        elif FSharpType.IsUnion(t, true) then
+            union t shapeOf
+        elif holdsTensors t then
+            Shape.fail
+                $"Tree: values of type {t.Name} hold tensors but are no tree; use an array, list, map, tuple, record or union"
         else
             {
                 Collect = fun value _ statics -> statics.Add value

@@ -123,6 +123,7 @@ module internal Linear =
                 | Spread(shape, axes) ->
                     if
                         axes.Length <> s[0].Length
+                        || axes |> Array.pairwise |> Array.exists (fun (a, b) -> a >= b)
                         || axes |> Array.indexed |> Array.exists (fun (i, d) -> shape[d] <> s[0][i])
                     then
                         Shape.fail

@@ -1,0 +1,125 @@
+module Hesse.Tests.Compiler.LowerTests
+
+open Hesse
+open Hesse.Tests
+open Xunit
+
+/// Eager and compiled results of the same function.
+let private agrees (what: string) (f: 'X -> 'Y) (x: 'X) = Check.trees what 1e-13 (f x) (Diff.compile f x)
+
+let private x = varied 1 [ 3; 4 ]
+
+[<Fact>]
+let ``outputs that are inputs, constants, views and repeats`` () =
+    agrees "input" (fun (x: Tensor) -> x) x
+    agrees "constant" (fun (_: Tensor) -> varied 2 [ 2 ]) x
+    agrees "filled constant" (fun (_: Tensor) -> Tensor.ones [ 2; 2 ]) x
+    agrees "view of an input" (Tensor.reshape [ 12 ]) x
+    agrees "view of a view" (fun x -> Tensor.stopGradient (Tensor.reshape [ 2; 6 ] (Tensor.stopGradient x))) x
+    agrees "view of a value" (fun x -> Tensor.flatten (Tensor.exp x)) x
+    agrees "value and its view" (fun x -> let y = Tensor.exp x in y, Tensor.flatten y, y) x
+    agrees "twice the same" (fun x -> let y = Tensor.transpose x in [ y; y; x; x ]) x
+    agrees "nothing" (fun (_: Tensor) -> ([]: Tensor list)) x
+
+[<Fact>]
+let ``a view keeps its buffer alive while others are reused`` () =
+    let f (x: Tensor) =
+        let kept = Tensor.flatten (Tensor.transpose x)
+        // Products need buffers; none of them may take the one under the view.
+        let noise = Seq.fold (fun (m: Tensor) k -> Tensor.matmul m (varied k [ 4; 4 ])) x (seq { 1..8 })
+        Tensor.sum noise + kept
+
+    agrees "view" f x
+
+[<Fact>]
+let ``a view of a variable that is the caller's array`` () =
+    let f (x: Tensor) =
+        let flat = Tensor.flatten x
+        Tensor.concat 0 [ flat; Tensor.exp flat; Tensor.gather 0 (vector [ 3.0; 1.0 ]) flat ]
+
+    let compiled = Diff.compile f
+    let other = varied 7 [ 3; 4 ]
+    Check.tensors "first array" 1e-14 (f x) (compiled x)
+    Check.tensors "second array" 1e-14 (f other) (compiled other)
+
+[<Fact>]
+let ``results are the caller's own: a later run does not change them`` () =
+    let f = Diff.compile (fun (x: Tensor) -> Tensor.exp x, Tensor.flatten x)
+    let a, b = f x
+    let before = a.toArray (), b.toArray ()
+    f (2.0 * x) |> ignore
+    Assert.Equal(before, (a.toArray (), b.toArray ()))
+
+[<Fact>]
+let ``inputs are not written`` () =
+    let values = x.toArray ()
+    Diff.compile (fun (x: Tensor) -> Tensor.sum (Tensor.exp (-x)) + x * x) x |> ignore
+    Assert.Equal<float[]>(values, x.toArray ())
+
+[<Fact>]
+let ``the arena of a long chain is a few buffers`` () =
+    let n = 64
+    let f (x: Tensor) = Seq.fold (fun y k -> Tensor.matmul y (varied k [ n; n ]) / float n) x (seq { 1..20 })
+    let v = Graph.variable [| n; n |]
+    let plan = (Program([| v |], [| (f (Tensor v)).Node |])).Plan
+    Assert.InRange(plan.ArenaBytes, 1L, int64 (5 * n * n * 8))
+    agrees "value" f (varied 1 [ n; n ])
+
+[<Fact>]
+let ``constants in a plan are stored once`` () =
+    let c = varied 2 [ 3; 4 ]
+
+    agrees
+        "constants"
+        (fun x -> Tensor.sum (x * c) + Tensor.sum (Tensor.exp c * x) + Tensor.matmul x (Tensor.transpose c))
+        x
+
+[<Fact>]
+let ``rank 5 and axes of length one`` () =
+    let y = varied 3 [ 2; 1; 3; 1; 2 ]
+    agrees "sum" (Tensor.sumAxes [ 1; 2; 4 ]) y
+    agrees "permute" (Tensor.permute [ 4; 3; 2; 1; 0 ]) y
+    agrees "arithmetic" (fun (y: Tensor) -> y * Tensor.permute [ 4; 1; 2; 3; 0 ] y) y
+    agrees "maximum" (Tensor.maxAxis 2) y
+
+[<Fact>]
+let ``random interleavings of views, products and loops`` () =
+    let random = System.Random 11
+
+    for case in 1..200 do
+        let script = Array.init 12 (fun _ -> random.Next 7, random.Next 1000)
+
+        let f (x: Tensor) =
+            let values = System.Collections.Generic.List<Tensor> [ x ]
+
+            for op, pick in script do
+                let a, b = values[pick % values.Count], values[pick / 7 % values.Count]
+
+                values.Add(
+                    match op with
+                    | 0 -> Tensor.reshape [ 4; 4 ] (Tensor.flatten (Tensor.transpose a))
+                    | 1 -> Tensor.matmul a b / 8.0
+                    | 2 -> Tensor.tanh (a - b)
+                    | 3 -> Tensor.stopGradient a
+                    | 4 -> a + Tensor.sumAxis 0 b
+                    | 5 -> Tensor.concat 0 [ a[..1]; b[2..] ]
+                    | _ -> Tensor.reshape [ 4; 4 ] (Tensor.reshape [ 2; 8 ] a)
+                )
+
+            [ for i in 0..3 -> values[values.Count - 1 - 2 * i] ]
+
+        agrees $"case {case}" f (varied case [ 4; 4 ])
+
+[<Fact>]
+let ``a plan that does not fit in memory is refused`` () =
+    let v = Graph.variable [| 30_000; 30_000 |]
+    // Buffers of 7.2 GB each, several alive at once: more than any machine that runs these tests.
+    let outer k = Linear.broadcast [| 30_000; 30_000; 1000 |] [| 0; 1 |] (Linear.scale (float k) v)
+
+    let y =
+        Linear.sum [| 0; 1 |] (Linear.transpose [| 2; 0; 1 |] (Linear.mul (outer 2) (Elementwise.exp (outer 3))))
+
+    let error = Assert.Throws<HesseException>(fun () -> Program([| v |], [| y |]) |> ignore)
+    Assert.StartsWith("compile: the plan needs ", error.Message)
+    Assert.Contains("its largest buffers are", error.Message)
+    Assert.EndsWith("use fewer examples at once, or smaller chunks", error.Message)

@@ -1,0 +1,421 @@
+namespace Hesse.Tests
+
+open System
+open System.Collections.Generic
+open Hesse
+
+/// Random well-typed programs over all primitives.
+///
+/// Values stay of order one. Arguments of functions with a restricted domain (log, sqrt, pow, div, log1p) pass through a
+/// guard that is inside the domain for every input; kinks (max, abs, sign, floor, comparisons) are kept at a distance from the
+/// program's own inputs, so that finite differences are valid there.
+module internal ProgramGenerator =
+    /// No comparison, maximum or rounding is closer to its kink than this, at the program's inputs.
+    [<Literal>]
+    let kinkDistance = 0.1
+
+    /// Larger values are rejected, so that derivatives of order four keep their digits.
+    [<Literal>]
+    let private largestValue = 6.0
+
+    [<Literal>]
+    let private largestSize = 64L
+
+    /// A step that cannot be made here; the generator tries another.
+    exception private Rejected
+
+    /// A program under construction; every value is computed at once, so that its size and kinks are known.
+    type private Builder(random: Random, lengths: int[]) =
+        let values = List<Node>()
+        let steps = List<ProgramStep>()
+        let mutable inputCount = 0
+
+        member _.Random = random
+        member _.Lengths = lengths
+        member _.Count = values.Count
+        member _.Steps = steps.ToArray()
+        member _.Value(i: int) = values[i]
+        member _.Shape(i: int) = values[i].Shape
+        member _.Flip() = random.Next 2 = 0
+        member _.Pick(items: 'a[]) = items[random.Next items.Length]
+        member _.Length() = lengths[random.Next lengths.Length]
+
+        /// ±(0.2 … 1.5).
+        member b.Number() = (0.2 + 1.3 * random.NextDouble()) * (if b.Flip() then 1.0 else -1.0)
+
+        member b.RandomShape(maxRank: int) = Array.init (random.Next(maxRank + 1)) (fun _ -> b.Length())
+
+        member b.Input(shape: int[]) =
+            let data = Array.init (int (Shape.size shape)) (fun _ -> b.Number())
+            values.Add(Graph.constant shape data)
+            inputCount <- inputCount + 1
+            shape, data
+
+        member private _.Add(step: ProgramStep, value: Node) =
+            if Shape.size value.Shape > largestSize || value.Shape.Length > 4 then
+                raise Rejected
+
+            if value.Data |> Array.exists (fun x -> not (abs x <= largestValue)) then
+                raise Rejected
+
+            steps.Add step
+            values.Add value
+            values.Count - 1
+
+        member b.Constant(shape: int[]) =
+            let data = Array.init (int (Shape.size shape)) (fun _ -> b.Number())
+            b.Add(Constant(shape, data), Graph.constant shape data)
+
+        member b.Data(shape: int[], data: float[]) = b.Add(Constant(shape, data), Graph.constant shape data)
+        member b.Full(shape: int[], value: float) = b.Add(Uniform(shape, value), Graph.full shape value)
+
+        member b.Apply(primitive: Primitive, attr: Attr, [<ParamArray>] args: int[]) =
+            b.Add(
+                Apply(primitive, attr, args),
+                RandomPrograms.apply primitive attr (args |> Array.map (fun i -> values[i]))
+            )
+
+        /// Forgets what was added since there were `count` values.
+        member _.Undo(count: int) =
+            values.RemoveRange(count, values.Count - count)
+            steps.RemoveRange(count - inputCount, steps.Count - (count - inputCount))
+
+        /// Any value, the newest ones more often.
+        member _.Any() =
+            let n = values.Count
+            if random.Next 2 = 0 then random.Next n else n - 1 - random.Next(min n 4)
+
+        member b.AnyOfRank(least: int) =
+            let found = [|
+                for i in 0 .. values.Count - 1 do
+                    if values[i].Shape.Length >= least then
+                        i
+            |]
+
+            if found.Length > 0 && random.Next 8 > 0 then
+                b.Pick found
+            else
+                b.Constant(Array.init (max least 1) (fun _ -> b.Length()))
+
+        /// A value of exactly this shape: one that there is, a constant, or another one summed and repeated.
+        member b.Like(shape: int[]) =
+            let found = [|
+                for i in 0 .. values.Count - 1 do
+                    if values[i].Shape = shape then
+                        i
+            |]
+
+            match random.Next 6 with
+            | 0 -> b.Constant shape
+            | 1 -> b.Full(shape, b.Pick [| 0.0; 1.0; -1.0; 2.0; 0.5 |])
+            | 2 ->
+                let x = b.Any()
+                let total = b.Apply(Linear.sumP, Axes [| 0 .. (b.Shape x).Length - 1 |], x)
+                b.Apply(Linear.broadcastP, Spread(shape, [||]), total)
+            | _ when found.Length > 0 -> b.Pick found
+            | _ -> b.Constant shape
+
+        /// offset + x², at least `offset` whatever x is.
+        member b.AtLeast(offset: float, x: int) =
+            let square = b.Apply(Linear.mulP, NoAttr, x, x)
+            b.Apply(Linear.addP, NoAttr, square, b.Full(b.Shape x, offset))
+
+    /// The elements of the result as a list of axis positions, each kept with probability one half.
+    let private subset (b: Builder) (rank: int) = [| 0 .. rank - 1 |] |> Array.filter (fun _ -> b.Flip())
+
+    let private shuffle (b: Builder) (items: 'a[]) =
+        items |> Array.map (fun x -> b.Random.Next(), x) |> Array.sortBy fst |> Array.map snd
+
+    let private require condition =
+        if not condition then
+            raise Rejected
+
+    let private differ (b: Builder) x y =
+        require (Array.forall2 (fun p q -> abs (p - q) > kinkDistance) (b.Value x).Data (b.Value y).Data)
+
+    let private unary primitive (b: Builder) = b.Apply(primitive, NoAttr, b.Any())
+
+    let private guarded primitive offset (b: Builder) = b.Apply(primitive, NoAttr, b.AtLeast(offset, b.Any()))
+
+    let private binary primitive (b: Builder) =
+        let x = b.Any()
+        let y = b.Like(b.Shape x)
+
+        if b.Flip() then
+            b.Apply(primitive, NoAttr, x, y)
+        else
+            b.Apply(primitive, NoAttr, y, x)
+
+    /// Two arguments that are nowhere close.
+    let private separated primitive (b: Builder) =
+        let x = b.Any()
+        let y = b.Like(b.Shape x)
+        differ b x y
+        b.Apply(primitive, NoAttr, x, y)
+
+    /// One argument with no element close to a multiple of `period`; a period of infinity stands for zero only.
+    let private awayFrom (period: float) primitive (b: Builder) =
+        let x = b.Any()
+
+        require (
+            (b.Value x).Data
+            |> Array.forall (fun v ->
+                let nearest = if Double.IsInfinity period then 0.0 else period * Math.Round(v / period)
+                abs (v - nearest) > kinkDistance)
+        )
+
+        b.Apply(primitive, NoAttr, x)
+
+    let private select (b: Builder) =
+        let x = b.Any()
+        let shape = b.Shape x
+        let p, q = b.Like shape, b.Like shape
+        differ b p q
+        let mask = b.Apply(Elementwise.greaterP, NoAttr, p, q)
+        b.Apply(Elementwise.selectP, NoAttr, mask, x, b.Like shape)
+
+    let private broadcast (b: Builder) =
+        let x = b.Any()
+        let inner = b.Shape x
+        let added = b.Random.Next 3
+        let rank = inner.Length + added
+        let axes = shuffle b [| 0 .. rank - 1 |] |> Array.truncate inner.Length |> Array.sort
+
+        let shape =
+            Array.init rank (fun d ->
+                match Array.IndexOf(axes, d) with
+                | -1 -> b.Length()
+                | i -> inner[i])
+
+        b.Apply(Linear.broadcastP, Spread(shape, axes), x)
+
+    let private reshape (b: Builder) =
+        let x = b.Any()
+        let size = int (Shape.size (b.Shape x))
+
+        let rec split n parts =
+            if n = 0 then
+                [| 0 |]
+            elif parts = 1 then
+                [| n |]
+            else
+                let d =
+                    b.Pick [|
+                        for d in 1..n do
+                            if n % d = 0 then
+                                d
+                    |]
+
+                Array.append [| d |] (split (n / d) (parts - 1))
+
+        let shape = if size = 1 && b.Flip() then [||] else split size (1 + b.Random.Next 3)
+        b.Apply(Linear.reshapeP, ToShape shape, x)
+
+    let private slice (b: Builder) =
+        let x = b.AnyOfRank 1
+        let shape = b.Shape x
+        let start = shape |> Array.map (fun d -> b.Random.Next(max d 1))
+        let stop = Array.map2 (fun s d -> if d = 0 then 0 else s + 1 + b.Random.Next(d - s)) start shape
+        let step = shape |> Array.map (fun _ -> 1 + b.Random.Next 2)
+        b.Apply(Linear.sliceP, Window(start, stop, step), x)
+
+    let private pad (b: Builder) =
+        let x = b.AnyOfRank 1
+        let some () = b.Shape x |> Array.map (fun _ -> b.Random.Next 2)
+        b.Apply(Linear.padP, Padding(some (), some (), some ()), x)
+
+    let private concat (b: Builder) =
+        let x = b.AnyOfRank 1
+        let shape = b.Shape x
+        let axis = b.Random.Next shape.Length
+
+        let others = Array.init (b.Random.Next 3) (fun _ -> b.Like(Array.updateAt axis (b.Length()) shape))
+
+        b.Apply(Linear.concatP, Axes [| axis |], Array.append [| x |] others)
+
+    /// Indices below `size`, shape [count]: given, or computed from a value as ⌊size · sigmoid⌋.
+    let private indices (b: Builder) count size =
+        require (size > 0 || count = 0)
+
+        if b.Flip() then
+            let s = b.Apply(Elementwise.sigmoidP, NoAttr, b.Like [| count |])
+            let scaled = b.Apply(Linear.mulP, NoAttr, s, b.Full([| count |], float size))
+            require ((b.Value scaled).Data |> Array.forall (fun v -> abs (v - Math.Round v) > kinkDistance))
+            b.Apply(Elementwise.floorP, NoAttr, scaled)
+        else
+            b.Data([| count |], Array.init count (fun _ -> float (b.Random.Next size)))
+
+    let private gather (b: Builder) =
+        let x = b.AnyOfRank 1
+        let axis = b.Random.Next (b.Shape x).Length
+        let size = (b.Shape x)[axis]
+        b.Apply(Linear.gatherP, Axes [| axis |], x, indices b (if size = 0 then 0 else b.Length()) size)
+
+    let private scatterAdd (b: Builder) =
+        let x = b.AnyOfRank 1
+        let axis = b.Random.Next (b.Shape x).Length
+        let count = (b.Shape x)[axis]
+        let size = max 1 (b.Length())
+        b.Apply(Linear.scatterAddP, Along(axis, size), x, indices b count size)
+
+    let private contract (b: Builder) =
+        let x = b.Any()
+        let y = if b.Flip() then b.Any() else b.Constant(shuffle b (b.Shape x))
+        let sx, sy = b.Shape x, b.Shape y
+        let la = [| 0 .. sx.Length - 1 |]
+        let free = HashSet<int> la
+
+        let lb =
+            sy
+            |> Array.mapi (fun j d ->
+                let matching = la |> Array.filter (fun l -> free.Contains l && sx[l] = d)
+
+                if matching.Length > 0 && b.Random.Next 4 > 0 then
+                    let l = b.Pick matching
+                    free.Remove l |> ignore
+                    l
+                else
+                    100 + j)
+
+        let all = Array.distinct (Array.append la lb)
+        let kept = all |> Array.filter (fun _ -> b.Flip())
+        b.Apply(Contraction.contractP, Labels(la, lb, shuffle b kept), x, y)
+
+    let private maxOver (b: Builder) =
+        let x = b.AnyOfRank 1
+        let shape = b.Shape x
+        let axes = subset b shape.Length
+        require (axes |> Array.forall (fun a -> shape[a] > 0))
+        let y = b.Apply(Elementwise.maxOverP, Axes axes, x)
+
+        // Exactly one element of each group is within reach of its maximum.
+        let limit = Elementwise.spread shape axes (Linear.sub (b.Value y) (Graph.full (b.Shape y) kinkDistance))
+        let near = Linear.sum axes (Elementwise.greater (b.Value x) limit)
+        require (near.Data |> Array.forall ((=) 1.0))
+        y
+
+    let private divide (b: Builder) =
+        let x = b.Any()
+        let below = b.AtLeast(0.5, b.Like(b.Shape x))
+        let below = if b.Flip() then b.Apply(Linear.negP, NoAttr, below) else below
+        b.Apply(Elementwise.divP, NoAttr, x, below)
+
+    let private power (b: Builder) =
+        let x = b.Any()
+        let shape = b.Shape x
+
+        let exponent =
+            if b.Flip() then
+                b.Full(shape, b.Pick [| 0.0; 1.0; 2.0; 3.0; 5.0; 0.5; -1.0; -2.0; 1.7; -0.3 |])
+            else
+                b.Like shape
+
+        b.Apply(Elementwise.powP, NoAttr, b.AtLeast(0.5, x), exponent)
+
+    let private equal (b: Builder) =
+        if b.Flip() then
+            let x = b.Any()
+            b.Apply(Elementwise.equalP, NoAttr, x, x)
+        else
+            separated Elementwise.equalP b
+
+    /// How to make a step with each primitive; a test demands an entry for every primitive of the table.
+    let private makers: IDictionary<string, Builder -> int> =
+        let permuted (b: Builder) =
+            let x = b.Any()
+            b.Apply(Linear.transposeP, Axes(shuffle b [| 0 .. (b.Shape x).Length - 1 |]), x)
+
+        let summed (b: Builder) =
+            let x = b.Any()
+            b.Apply(Linear.sumP, Axes(subset b (b.Shape x).Length), x)
+
+        dict [
+            "add", binary Linear.addP
+            "sub", binary Linear.subP
+            "neg", unary Linear.negP
+            "mul", binary Linear.mulP
+            "broadcast", broadcast
+            "sum", summed
+            "reshape", reshape
+            "transpose", permuted
+            "slice", slice
+            "pad", pad
+            "concat", concat
+            "gather", gather
+            "scatterAdd", scatterAdd
+            "contract", contract
+            "greater", separated Elementwise.greaterP
+            "greaterEqual", separated Elementwise.greaterEqualP
+            "equal", equal
+            "sign", awayFrom infinity Elementwise.signP
+            "floor", awayFrom 1.0 Elementwise.floorP
+            "select", select
+            "stopGradient", unary Elementwise.stopGradientP
+            "div", divide
+            "exp", unary Elementwise.expP
+            "expm1", unary Elementwise.expm1P
+            "log", guarded Elementwise.logP 0.5
+            "log1p", guarded Elementwise.log1pP -0.5
+            "sqrt", guarded Elementwise.sqrtP 0.5
+            "pow", power
+            "sin", unary Elementwise.sinP
+            "cos", unary Elementwise.cosP
+            "tanh", unary Elementwise.tanhP
+            "sigmoid", unary Elementwise.sigmoidP
+            "erf", unary Elementwise.erfP
+            "abs", awayFrom infinity Elementwise.absP
+            "max", separated Elementwise.maxP
+            "min", separated Elementwise.minP
+            "maxOver", maxOver
+        ]
+
+    /// Primitives of the table that the generator does not know.
+    let unknown () =
+        Primitives.all
+        |> List.filter (fun p -> not (makers.ContainsKey p.Name))
+        |> List.map (fun p -> p.Name)
+
+    let private table =
+        lazy (Primitives.all |> List.filter (fun p -> makers.ContainsKey p.Name) |> Array.ofList)
+
+    /// A program from a seed, with axis lengths out of `lengths`.
+    let generateWith (lengths: int[]) (seed: int) : RandomProgram =
+        let b = Builder(Random seed, lengths)
+
+        let inputs =
+            Array.init (1 + b.Random.Next 3) (fun _ ->
+                let shape = b.RandomShape 3
+                b.Input(if Shape.size shape > 12L then shape[..1] else shape))
+
+        let target = 3 + b.Random.Next 6
+        let mutable made = 0
+        let mutable tries = 0
+
+        while made < target && tries < 200 do
+            tries <- tries + 1
+            let before = b.Count
+
+            try
+                makers[(b.Pick table.Value).Name] b |> ignore
+                made <- made + 1
+            with Rejected ->
+                b.Undo before
+
+        let used = HashSet<int>()
+
+        for step in b.Steps do
+            match step with
+            | Apply(_, _, args) -> used.UnionWith args
+            | _ -> ()
+
+        let sinks = [|
+            for i in inputs.Length .. b.Count - 1 do
+                if not (used.Contains i) then
+                    i
+        |]
+
+        let outputs = if sinks.Length = 0 then [| b.Count - 1 |] else sinks
+        RandomPrograms.withoutDeadSteps { Seed = seed; Inputs = inputs; Steps = b.Steps; Outputs = outputs }
+
+    /// A program with axes of length 1 to 4.
+    let generate (seed: int) = generateWith [| 1; 2; 3; 4 |] seed
