@@ -49,9 +49,15 @@ module DynamicalStability =
         let sweepOf fraction index (problem: Problem<'P>) first stochastic steps full fullSteps =
             ctx.Progress fraction $"training: {problem.Name}"
             let key = Random.fold index key
-            let training batch steps = { Batch = batch; FirstStep = first; Steps = steps }
-            let sgd, total = sweep ctx problem (training (BatchSize.Random 1) steps) stochastic seeds key
-            let gd, fullTotal = sweep ctx problem (training BatchSize.Full fullSteps) full seeds key
+            let training batch steps warmUp = { Batch = batch; FirstStep = first; WarmUp = warmUp; Steps = steps }
+
+            // SGD has half of the run to follow the growing step. Gradient descent has a tenth: once it fitted the data to a
+            // loss of exactly zero, it would stay at a minimum that becomes unstable later.
+            let single = training (BatchSize.Random 1) steps (steps / 2)
+            let sgd, total = sweep ctx problem single stochastic seeds key
+
+            let gd, fullTotal =
+                sweep ctx problem (training BatchSize.Full fullSteps (fullSteps / 10)) full seeds key
 
             {
                 Name = problem.Name

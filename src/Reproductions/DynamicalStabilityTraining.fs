@@ -55,8 +55,9 @@ module internal DynamicalStabilityTraining =
 
     type Training = {
         Batch: BatchSize
-        /// η at the first step; it grows linearly to its final value over the first half of the run.
+        /// η at the first step; it grows linearly to its final value in so many steps.
         FirstStep: float
+        WarmUp: int
         Steps: int
     }
 
@@ -66,7 +67,11 @@ module internal DynamicalStabilityTraining =
         let lossAt w = (problem.Loss draw.Inputs draw.Targets w).item()
         let loss = lossAt w
 
-        if not (Double.IsFinite loss) || loss > InterpolationLoss || loss > max RoundingLoss (0.9 * lossAt before) then
+        if
+            not (Double.IsFinite loss)
+            || loss > InterpolationLoss
+            || loss > max RoundingLoss (0.9 * lossAt before)
+        then
             None
         else
             let e = SgdStability.ensemble (Diff.jacobian (problem.Predict draw.Inputs) w)
@@ -106,7 +111,7 @@ module internal DynamicalStabilityTraining =
         let schedule k =
             runs
             |> Array.map (fun (struct (eta, _)) ->
-                GradientDescent.warmUp (min training.FirstStep eta) eta (training.Steps / 2) k)
+                GradientDescent.warmUp (min training.FirstStep eta) eta training.WarmUp k)
 
         let before = ref start.Parameters
 

@@ -8,7 +8,7 @@ open Hesse.Reproductions.HessianSpectrumDense
 
 /// The Hessian of a trained network: a bulk at zero and one outlier for each class but one.
 module HessianSpectrum =
-    // ---- 4. Rank of the Gauss–Newton matrix ----
+    // ---- 5. Rank of the Gauss–Newton matrix ----
 
     let private rank (ctx: Context) (record: Recorder) (digits: Digits) (key: Key) =
         ctx.Progress 0.6 "rank of the Gauss–Newton matrix"
@@ -31,7 +31,7 @@ module HessianSpectrum =
             $"Eigenvalues above 1e-11 λ₁ for n = {n} images of k = {k} classes, M = {p.Size}: λ_{bound}/λ₁ = {values[bound - 1] / values[0]:G2}, λ_{bound + 1}/λ₁ = {abs values[bound] / values[0]:G2}."
         )
 
-    // ---- 5. Control: squared error at interpolation ----
+    // ---- 6. Control: squared error at interpolation ----
 
     /// Levenberg–Marquardt steps in output space until the residuals are at rounding level.
     let private interpolate (ctx: Context) (p: Problem) : Tensor * float =
@@ -82,7 +82,7 @@ module HessianSpectrum =
             $"Eigenvalues below 1e-9 λ₁ for n = 16 images, k = 4 linear outputs, M = {p.Size}, residual norm {residual:G2}: λ_{rows}/λ₁ = {values[rows - 1] / values[0]:G2}; the largest of the rest is {(Array.sub values rows (p.Size - rows) |> Array.map abs |> Array.max) / values[0]:G2}."
         )
 
-    // ---- 6. Small and large batches ----
+    // ---- 7. Small and large batches ----
 
     /// Gradient descent on random batches of 20 images, until the loss of all images is at most the target.
     let private trainSmallBatch (ctx: Context) (target: float) (key: Key) (p: Problem) : Tensor =
@@ -150,7 +150,7 @@ module HessianSpectrum =
             $"Barrier in units of the initial loss {initial:F2}, 21 points, all 400 images against batches of 20 from the same start, both to loss {target}; the ends are {step:F2} apart. Control: from two different starts the barrier is {barrier separate:F3}."
         )
 
-    // ---- 7. Lanczos and stochastic quadrature against the dense spectrum ----
+    // ---- 8. Lanczos and stochastic quadrature against the dense spectrum ----
 
     let private ritzError (operator: LinearOperator) (exact: float[]) (key: Key) =
         let start = (Random.normal key [ operator.Size ]).toArray()
@@ -262,7 +262,7 @@ module HessianSpectrum =
             ]
         }
 
-    // ---- 8. A larger network on all digits ----
+    // ---- 9. A larger network on all digits ----
 
     /// tr H of a network with one hidden tanh layer under cross-entropy, written out by hand: the check of the estimators.
     let private closedFormTrace (p: Problem) (theta: Tensor) =
@@ -343,9 +343,10 @@ module HessianSpectrum =
         let all = Digits.load ctx.DataDirectory
         let digits = Digits.pool all
         let record = Recorder(ctx, Paper)
-        let keys = Random.split 8 (Random.key ctx.Seed)
+        let keys = Random.split 9 (Random.key ctx.Seed)
         classes ctx record digits keys[0]
         widths ctx record digits keys[1]
+        separations ctx record digits keys[8]
         let ten = digits |> Digits.take [ 0..9 ] PerClass
         let p = problem keys[2] 32 10 ten
         let theta = train ctx TrainedLoss p
@@ -377,6 +378,9 @@ module HessianSpectrum =
             "outlier-count-ignores-width"
             "outlier-size-ignores-width"
             "bulk-grows-with-width"
+            "separation-moves-outliers"
+            "separation-leaves-bulk"
+            "separation-keeps-count"
             "hessian-splits-exactly"
             "functional-part-fades"
             "negative-eigenvalues-fade"

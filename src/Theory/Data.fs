@@ -241,6 +241,32 @@ module Digits =
                     |> Array.mapi (fun i x -> if deviation[i % d] < 1e-12 then 0.0 else x / deviation[i % d])
         }
 
+    /// <summary>Moves the class means away from, or towards, their common mean; the scatter within each class stays.</summary>
+    /// <param name="factor">What distances between class means are multiplied by; 1 changes nothing.</param>
+    /// <param name="digits">Images of any number of features.</param>
+    /// <returns>Images x + (factor − 1)(m_c − m), with m_c the mean of the image's class and m the mean of all images.</returns>
+    let separate (factor: float) (digits: Digits) : Digits =
+        let mean = means digits
+
+        let classMeans =
+            digits.Labels
+            |> Array.distinct
+            |> Array.map (fun c ->
+                let rows = [|
+                    for i in 0 .. digits.Count - 1 do
+                        if digits.Labels[i] = c then
+                            i
+                |]
+
+                c, means (gather rows digits))
+            |> dict
+
+        let move q x =
+            let i, j = q / digits.Features, q % digits.Features
+            x + (factor - 1.0) * (classMeans[digits.Labels[i]][j] - mean[j])
+
+        { digits with Images = Array.mapi move digits.Images }
+
     /// <summary>Principal components scaled to unit variance; components of (numerically) no variance are left out.</summary>
     /// <param name="digits">Images of d features.</param>
     /// <returns>Images of r ≤ d features, largest component first, with covariance (1/n) XᵀX = I.</returns>

@@ -99,7 +99,9 @@ let ``a file that is not gzip is refused`` () =
 [<InlineData(60)>]
 [<InlineData(-1)>]
 let ``a truncated file is refused wherever it was cut`` (length: int) =
-    let packed = gzip (String.Join("\n", Array.create 20 good) + "\n" + line (fun j -> string (j * j % 17)) "3")
+    let packed =
+        gzip (String.Join("\n", Array.create 20 good) + "\n" + line (fun j -> string (j * j % 17)) "3")
+
     let kept = if length < 0 then packed.Length + length else length
 
     withBytes (Array.truncate kept packed) (fun folder ->
@@ -107,8 +109,7 @@ let ``a truncated file is refused wherever it was cut`` (length: int) =
         contains [ "truncated gzip file"; Digits.FileName; "restore" ] e.Message)
 
 [<Fact>]
-let ``an empty file is refused`` () =
-    contains [ "holds no line"; "at least 1" ] (failure "\n")
+let ``an empty file is refused`` () = contains [ "holds no line"; "at least 1" ] (failure "\n")
 
 [<Fact>]
 let ``a wrong number of columns is placed`` () =
@@ -131,12 +132,14 @@ let ``a bad pixel is placed and shown`` (pixel: string) =
 [<InlineData("2.5")>]
 [<InlineData("one")>]
 let ``a bad label is placed and shown`` (label: string) =
-    failure (line (fun _ -> "0") label) |> contains [ "line 1, column 65"; label; "wanted a label in 0..9" ]
+    failure (line (fun _ -> "0") label)
+    |> contains [ "line 1, column 65"; label; "wanted a label in 0..9" ]
 
-let private sample =
-    { Images = Array.init (6 * 64) (fun i -> float (i * i % 97) / 97.0)
-      Features = 64
-      Labels = [| 2; 1; 2; 0; 1; 2 |] }
+let private sample = {
+    Images = Array.init (6 * 64) (fun i -> float (i * i % 97) / 97.0)
+    Features = 64
+    Labels = [| 2; 1; 2; 0; 1; 2 |]
+}
 
 [<Fact>]
 let ``take selects class by class in file order`` () =
@@ -177,13 +180,39 @@ let private feature (d: Digits) j = Array.init d.Count (fun i -> d.Images[i * d.
 
 [<Fact>]
 let ``standardised features have mean zero and variance one, constant ones are zero`` () =
-    let constant = { sample with Images = sample.Images |> Array.mapi (fun i x -> if i % 64 = 5 then 0.25 else x) }
+    let constant = {
+        sample with
+            Images = sample.Images |> Array.mapi (fun i x -> if i % 64 = 5 then 0.25 else x)
+    }
+
     let standard = Digits.standardise constant
 
     for j in 0..63 do
         let x = feature standard j
         Assert.Equal(0.0, Array.average x, 12)
         Assert.Equal((if j = 5 then 0.0 else 1.0), Array.averageBy (fun v -> v * v) x, 12)
+
+[<Fact>]
+let ``separation multiplies the distances between class means and keeps the scatter within classes`` () =
+    let data = Digits.load repositoryData.Value |> Digits.take [ 0..2 ] 15 |> Digits.pool
+
+    let classMean (d: Digits) c j =
+        Array.zip d.Labels (feature d j) |> Array.filter (fun (l, _) -> l = c) |> Array.averageBy snd
+
+    let apart = Digits.separate 2.5 data
+
+    for j in 0 .. data.Features - 1 do
+        Assert.Equal(Array.average (feature data j), Array.average (feature apart j), 12)
+
+        for c in 1..2 do
+            let distance d = classMean d c j - classMean d 0 j
+            Assert.Equal(2.5 * distance data, distance apart, 12)
+
+        for i in 0 .. data.Count - 1 do
+            let within (d: Digits) = (feature d j)[i] - classMean d d.Labels[i] j
+            Assert.Equal(within data, within apart, 12)
+
+    Assert.Equal<float>(data.Images, (Digits.separate 1.0 data).Images)
 
 [<Fact>]
 let ``whitened features are uncorrelated with variance one`` () =
@@ -198,7 +227,7 @@ let ``whitened features are uncorrelated with variance one`` () =
 
 [<Fact>]
 let ``one-hot rows hold a single one in the column of the label`` () =
-    let targets = (Digits.oneHot 4 sample).toArray2D ()
+    let targets = (Digits.oneHot 4 sample).toArray2D()
     Assert.Equal((6, 4), (targets.GetLength 0, targets.GetLength 1))
     targets |> Array2D.iteri (fun i c x -> Assert.Equal((if sample.Labels[i] = c then 1.0 else 0.0), x))
     let e = Assert.Throws<HesseException>(fun () -> Digits.oneHot 2 sample |> ignore)

@@ -7,7 +7,10 @@ open Hesse.Theory
 
 let private n, private d, private k = 9, 3, 4
 let private inputs = Random.normal (Random.key 1) [ n; d ]
-let private targets = Tensor.create [ n; k ] (Array.init (n * k) (fun q -> if q % k = (q / k) % k then 1.0 else 0.0))
+
+let private targets =
+    Tensor.create [ n; k ] (Array.init (n * k) (fun q -> if q % k = (q / k) % k then 1.0 else 0.0))
+
 let private layers = Mlp.init (Random.key 2) 1.0 [ d; 6; k ]
 let private model p = Mlp.apply Tensor.tanh p inputs
 
@@ -24,7 +27,7 @@ let ``the Gauss–Newton matrix of squared error is JᵀJ over n`` () =
     let split = GaussNewton.split 16 model (fun f -> Losses.meanSquaredError f targets) layers
     let theta, unravel = Tree.ravel layers
     let j = Diff.jacobian (fun t -> Tensor.reshape [ n * k ] (model (unravel t))) theta
-    let expected = (Tensor.matmul (Tensor.transpose j) j / float n).toArray ()
+    let expected = (Tensor.matmul (Tensor.transpose j) j / float n).toArray()
     Array.iter2 (fun (a: float) (b: float) -> Assert.Equal(a, b, 12)) expected split.GaussNewton
 
 [<Fact>]

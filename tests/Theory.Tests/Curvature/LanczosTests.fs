@@ -9,11 +9,11 @@ open Hesse.Theory
 /// A symmetric matrix with given eigenvalues and random eigenvectors.
 let private withSpectrum seed (values: float[]) =
     let n = values.Length
-    let struct (q, _) = LinearAlgebra.Qr((Random.normal (Random.key seed) [ n; n ]).toArray (), n, n)
+    let struct (q, _) = LinearAlgebra.Qr((Random.normal (Random.key seed) [ n; n ]).toArray(), n, n)
     let basis = Tensor.create [ n; n ] q
-    (Tensor.matmul (basis * Tensor.ofArray values) (Tensor.transpose basis)).toArray ()
+    (Tensor.matmul (basis * Tensor.ofArray values) (Tensor.transpose basis)).toArray()
 
-let private start seed n = (Random.normal (Random.key seed) [ n ]).toArray ()
+let private start seed n = (Random.normal (Random.key seed) [ n ]).toArray()
 let private dot (a: float[]) (b: float[]) = Array.fold2 (fun s x y -> s + x * y) 0.0 a b
 
 [<Fact>]
@@ -27,7 +27,9 @@ let ``all steps of a full Krylov space give the spectrum`` () =
 let ``the basis stays orthonormal when eigenvalues have converged`` () =
     // One huge eigenvalue converges at once; without re-orthogonalisation it would come back as a ghost.
     let values = Array.init 80 (fun i -> if i = 0 then 1e6 else float i / 80.0)
-    let factorisation = Lanczos.factorise (LinearOperator.ofMatrix 80 (withSpectrum 3 values)) (start 4 80) 60
+
+    let factorisation =
+        Lanczos.factorise (LinearOperator.ofMatrix 80 (withSpectrum 3 values)) (start 4 80) 60
 
     for i in 0..59 do
         for j in 0..i do
@@ -40,7 +42,10 @@ let ``the basis stays orthonormal when eigenvalues have converged`` () =
 [<Fact>]
 let ``a degenerate spectrum ends after as many steps as there are distinct eigenvalues`` () =
     let values = Array.init 24 (fun i -> [| -1.0; 0.5; 2.0 |].[i % 3])
-    let factorisation = Lanczos.factorise (LinearOperator.ofMatrix 24 (withSpectrum 5 values)) (start 6 24) 24
+
+    let factorisation =
+        Lanczos.factorise (LinearOperator.ofMatrix 24 (withSpectrum 5 values)) (start 6 24) 24
+
     Assert.Equal(3, factorisation.Alpha.Length)
     Assert.Equal(2, factorisation.Beta.Length)
     Assert.Equal(0.0, factorisation.Remainder)

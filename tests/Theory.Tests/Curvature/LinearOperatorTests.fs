@@ -7,11 +7,15 @@ open Hesse.Theory
 
 let private close (tolerance: float) (expected: float[]) (actual: float[]) =
     Assert.Equal(expected.Length, actual.Length)
-    Array.iteri2 (fun i a b -> Assert.True(abs (a - b) <= tolerance, $"entry {i}: expected {a}, got {b}")) expected actual
+
+    Array.iteri2
+        (fun i a b -> Assert.True(abs (a - b) <= tolerance, $"entry {i}: expected {a}, got {b}"))
+        expected
+        actual
 
 /// A random symmetric matrix, row-major.
 let private symmetric seed n =
-    let a = (Random.normal (Random.key seed) [ n; n ]).toArray ()
+    let a = (Random.normal (Random.key seed) [ n; n ]).toArray()
     Array.init (n * n) (fun q -> a[q] + a[(q % n) * n + q / n])
 
 [<Fact>]
@@ -19,7 +23,7 @@ let ``a matrix operator multiplies`` () =
     let n = 5
     let a = symmetric 1 n
     let operator = LinearOperator.ofMatrix n a
-    let v = (Random.normal (Random.key 2) [ n ]).toArray ()
+    let v = (Random.normal (Random.key 2) [ n ]).toArray()
     let expected = Array.init n (fun i -> Seq.sum (seq { for j in 0 .. n - 1 -> a[i * n + j] * v[j] }))
     close 1e-13 expected (operator.Apply v)
     let rows = operator.ApplyRows (Array.append v v) 2
@@ -48,7 +52,7 @@ let ``the Hessian operator of a tree agrees with Diff.hessian of the raveled los
     let x, y = Random.normal (Random.key 7) [ 5; 3 ], Random.normal (Random.key 8) [ 5; 2 ]
     let loss p = Losses.meanSquaredError (Mlp.apply Tensor.tanh p x) y
     let theta, unravel = Tree.ravel layers
-    let expected = (Diff.hessian (unravel >> loss) theta).toArray ()
+    let expected = (Diff.hessian (unravel >> loss) theta).toArray()
     close 1e-12 expected (LinearOperator.toDense 8 (LinearOperator.hessian loss layers))
 
 /// Logistic and linear regression: f = X w.
@@ -59,7 +63,7 @@ let ``linear regression has Hessian XᵀX over n, and the Gauss–Newton matrix 
     let targets = Random.normal (Random.key 10) [ 12; 1 ]
     let model (w: Tensor) = Tensor.matmul design (Tensor.reshape [ 4; 1 ] w)
     let loss f = Losses.meanSquaredError f targets
-    let expected = (Tensor.matmul (Tensor.transpose design) design / 12.0).toArray ()
+    let expected = (Tensor.matmul (Tensor.transpose design) design / 12.0).toArray()
     let w = Random.normal (Random.key 11) [ 4 ]
     close 1e-13 expected (LinearOperator.toDense 2 (LinearOperator.hessian (model >> loss) w))
     close 1e-13 expected (LinearOperator.toDense 2 (LinearOperator.gaussNewton model loss w))
@@ -73,7 +77,7 @@ let ``logistic regression has Hessian Xᵀ diag(p(1 − p)) X over n`` () =
     let w = Random.normal (Random.key 12) [ 4 ]
     let p = Tensor.sigmoid (model w)
     let weighted = design * (p * (1.0 - p))
-    let expected = (Tensor.matmul (Tensor.transpose design) weighted / 12.0).toArray ()
+    let expected = (Tensor.matmul (Tensor.transpose design) weighted / 12.0).toArray()
     close 1e-13 expected (LinearOperator.toDense 3 (LinearOperator.hessian (model >> loss) w))
     close 1e-13 expected (LinearOperator.toDense 3 (LinearOperator.gaussNewton model loss w))
 

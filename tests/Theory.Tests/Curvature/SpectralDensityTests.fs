@@ -5,8 +5,7 @@ open Xunit
 open Hesse
 open Hesse.Theory
 
-let private diagonal (values: float[]) =
-    LinearOperator.ofFunction values.Length (fun v -> Tensor.ofArray values * v)
+let private diagonal (values: float[]) = LinearOperator.ofFunction values.Length (fun v -> Tensor.ofArray values * v)
 
 let private spread = Array.init 200 (fun i -> sin (float (3 * i)) * (if i < 5 then 10.0 else 1.0))
 
@@ -38,12 +37,11 @@ let ``moments of one probe are those of the start vector up to order 2s − 1`` 
     let density = SpectralDensity.estimate (diagonal spread) key 2 steps
 
     for probe, probeKey in Array.indexed (Random.split 2 key) do
-        let v = (Random.normal probeKey [ spread.Length ]).toArray ()
+        let v = (Random.normal probeKey [ spread.Length ]).toArray()
         let norm = Array.sumBy (fun x -> x * x) v
         let exact p = Array.fold2 (fun s x l -> s + x * x * pown l p) 0.0 v spread / norm
 
-        let rule p =
-            Array.fold2 (fun s w x -> s + w * pown x p) 0.0 density.Weights[probe] density.Nodes[probe]
+        let rule p = Array.fold2 (fun s w x -> s + w * pown x p) 0.0 density.Weights[probe] density.Nodes[probe]
 
         for p in 0 .. 2 * steps - 1 do
             Assert.Equal(1.0, rule p / exact p, 10)
@@ -75,10 +73,7 @@ let ``the distance to the exact spectrum is within the sampling error`` () =
 [<Fact>]
 let ``the distance of two known measures`` () =
     // Masses one half at 0 and 2 against masses one half at 1 and 2: half a unit moves by one.
-    let density =
-        { Size = 2
-          Nodes = [| [| 0.0; 2.0 |] |]
-          Weights = [| [| 0.5; 0.5 |] |] }
+    let density = { Size = 2; Nodes = [| [| 0.0; 2.0 |] |]; Weights = [| [| 0.5; 0.5 |] |] }
 
     Assert.Equal(0.5, SpectralDensity.distance [| 2.0; 1.0 |] density, 14)
     Assert.Equal(0.0, SpectralDensity.distance [| 0.0; 2.0 |] density, 14)
@@ -95,5 +90,7 @@ let ``the sampling error falls as one over the root of the probes`` () =
 
 [<Fact>]
 let ``no probe is refused`` () =
-    let e = Assert.Throws<HesseException>(fun () -> SpectralDensity.estimate (diagonal spread) (Random.key 1) 0 5 |> ignore)
+    let e =
+        Assert.Throws<HesseException>(fun () -> SpectralDensity.estimate (diagonal spread) (Random.key 1) 0 5 |> ignore)
+
     Assert.Contains("0 probes", e.Message)

@@ -9,7 +9,14 @@ open Hesse.Theory
 let ``eigenvalues of a known matrix descend`` () =
     // The path graph: 2 − 2 cos(π j / (n + 1)).
     let n = 6
-    let a = Array.init (n * n) (fun q -> match abs (q / n - q % n) with 0 -> 2.0 | 1 -> -1.0 | _ -> 0.0)
+
+    let a =
+        Array.init (n * n) (fun q ->
+            match abs (q / n - q % n) with
+            | 0 -> 2.0
+            | 1 -> -1.0
+            | _ -> 0.0)
+
     let expected = Array.init n (fun j -> 2.0 - 2.0 * cos (Math.PI * float (n - j) / float (n + 1)))
     Array.iter2 (fun (x: float) (y: float) -> Assert.Equal(x, y, 12)) expected (Spectrum.eigenvalues n a)
     let values, vectors = Spectrum.leading n a 2
@@ -49,5 +56,7 @@ let ``overlap is the mean squared cosine of the principal angles`` () =
 
 [<Fact>]
 let ``random spaces overlap by the ratio of the dimensions`` () =
-    let vectors seed count = Array.init count (fun c -> (Random.normal (Random.fold c (Random.key seed)) [ 400 ]).toArray ())
+    let vectors seed count =
+        Array.init count (fun c -> (Random.normal (Random.fold c (Random.key seed)) [ 400 ]).toArray())
+
     Assert.InRange(Spectrum.overlap (vectors 1 10) (vectors 2 40), 0.07, 0.13)

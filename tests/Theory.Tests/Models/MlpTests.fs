@@ -24,22 +24,25 @@ let ``weights have variance gain squared over inputs and biases are zero`` (gain
 
 [<Fact>]
 let ``the same key gives the same network, another key another one`` () =
-    let weights seed = (Mlp.init (Random.key seed) 1.0 [ 3; 4; 2 ]).Head.Weight.toArray ()
+    let weights seed = (Mlp.init (Random.key seed) 1.0 [ 3; 4; 2 ]).Head.Weight.toArray()
     Assert.Equal<float[]>(weights 5, weights 5)
     Assert.NotEqual<float[]>(weights 5, weights 6)
     let layers = Mlp.init (Random.key 5) 1.0 [ 4; 4; 4 ]
-    Assert.NotEqual<float[]>(layers[0].Weight.toArray (), layers[1].Weight.toArray ())
+    Assert.NotEqual<float[]>(layers[0].Weight.toArray(), layers[1].Weight.toArray())
 
 [<Fact>]
 let ``outputs agree with loops, and the last layer is linear`` () =
-    let layers = Mlp.init (Random.key 7) 1.0 [ 3; 5; 2 ] |> List.map (fun l -> { l with Bias = l.Bias + 0.3 })
+    let layers =
+        Mlp.init (Random.key 7) 1.0 [ 3; 5; 2 ] |> List.map (fun l -> { l with Bias = l.Bias + 0.3 })
+
     let x = (Random.normal (Random.key 8) [ 4; 3 ])
-    let y = (Mlp.apply Tensor.tanh layers x).toArray2D ()
+    let y = (Mlp.apply Tensor.tanh layers x).toArray2D()
     let data = x.toArray2D ()
-    let w1, w2 = layers[0].Weight.toArray2D (), layers[1].Weight.toArray2D ()
+    let w1, w2 = layers[0].Weight.toArray2D(), layers[1].Weight.toArray2D()
 
     for i in 0..3 do
-        let hidden = Array.init 5 (fun j -> tanh (0.3 + Seq.sum (seq { for a in 0..2 -> data[i, a] * w1[a, j] })))
+        let hidden =
+            Array.init 5 (fun j -> tanh (0.3 + Seq.sum (seq { for a in 0..2 -> data[i, a] * w1[a, j] })))
 
         for c in 0..1 do
             let expected = 0.3 + Seq.sum (seq { for j in 0..4 -> hidden[j] * w2[j, c] })
