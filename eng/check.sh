@@ -41,7 +41,7 @@ if ! $tests_only; then
     step "tools" dotnet tool restore &&
         step "format F#" dotnet fantomas --check src tests bench notebooks
     # Whitespace only: the code style rules are warnings, hence errors, of the build.
-    step "format C#" dotnet format whitespace . --folder --verify-no-changes --include src tests bench notebooks
+    step "format C#" dotnet format whitespace . --folder --verify-no-changes
 fi
 
 printf '%-28s\n' "tests"
