@@ -47,4 +47,7 @@ internal sealed record CliHost
 
     /// <summary>Tells errors of the user from bugs in Hesse.</summary>
     public Func<Exception, bool> IsUserError { get; init; } = ErrorClassifier.IsUserError;
+
+    /// <summary>What would make matrices faster on this machine, in one line; null when nothing would.</summary>
+    public string? BackendAdvice() => Backend().Advice(EnvironmentVariable("HESSE_BLAS") == "managed");
 }

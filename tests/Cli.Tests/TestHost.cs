@@ -32,6 +32,8 @@ internal sealed class TestHost : IDisposable, IPlotlySource
 
     public Exception? BackendError { get; set; }
 
+    public BackendNames BackendNames { get; set; } = new("test product like OpenBLAS", "test algebra");
+
     public string Folder => _folder.FullName;
 
     public string File(params string[] parts) => Path.Combine([Folder, .. parts]);
@@ -48,7 +50,7 @@ internal sealed class TestHost : IDisposable, IPlotlySource
             Reproductions = Reproductions,
             Out = output,
             Error = error,
-            Backend = () => BackendError is null ? new BackendNames("test product", "test algebra") : throw BackendError,
+            Backend = () => BackendError is null ? BackendNames : throw BackendError,
             CurrentDirectory = Folder,
             ProgramDirectory = Folder,
             LocalFolder = File("local"),

@@ -1,4 +1,3 @@
-using System;
 using System.CommandLine;
 using System.Globalization;
 using Hesse.Cli.Machine;
@@ -29,11 +28,9 @@ internal static class InfoCommand
             Line("memory", (machine.MemoryBytes / (double)(1L << 30)).ToString("0.0", CultureInfo.InvariantCulture) + " GiB");
             Line("matrix product", versions.MatrixProduct);
             Line("linear algebra", versions.LinearAlgebra);
-            if (!versions.MatrixProduct.Contains("OpenBLAS", StringComparison.OrdinalIgnoreCase))
+            if (host.BackendAdvice() is { } advice)
             {
-                Line("", host.EnvironmentVariable("HESSE_BLAS") == "managed"
-                    ? "OpenBLAS is kept out by HESSE_BLAS=managed"
-                    : "OpenBLAS was not found; it makes large matrices faster: " + OpenBlasHint());
+                Line("", advice);
             }
 
             Line("charts", host.Plotly.Get(fetch: false).Note);
@@ -44,9 +41,4 @@ internal static class InfoCommand
 
         void Line(string name, string value) => host.Out.WriteLine($"{name,-15} {value}");
     }
-
-    private static string OpenBlasHint() =>
-        OperatingSystem.IsMacOS() ? "brew install openblas"
-        : OperatingSystem.IsWindows() ? "put libopenblas.dll in a folder on the PATH"
-        : "install libopenblas (Debian and Ubuntu: apt install libopenblas0; Fedora: dnf install openblas)";
 }

@@ -34,6 +34,11 @@ internal sealed class RunSession(CliHost host, RunRequest request)
         }
 
         manifest.Save(_folder.Manifest);
+        if (host.BackendAdvice() is { } advice)
+        {
+            host.Out.WriteLine("note: " + advice);
+        }
+
         RunOutcome outcome = Execute(manifest, ledger, rest, cancellation);
         return Conclude(outcome, ledger);
     }

@@ -44,6 +44,15 @@ public class RunTests
     }
 
     [Fact]
+    public void WithoutOpenBlasARunSaysThatItIsSlowerAndWhatToDo()
+    {
+        using var host = new TestHost(Fakes.Passing()) { BackendNames = new BackendNames("C# kernel", "MathNet") };
+        Assert.StartsWith("note: OpenBLAS was not found, so large matrices are slower; ", host.Run("run --all").Out);
+        host.Environment["HESSE_BLAS"] = "managed";
+        Assert.StartsWith("note: OpenBLAS is kept out by HESSE_BLAS=managed; large matrices are slower", host.Run("run --all").Out);
+    }
+
+    [Fact]
     public void AnInteractiveTerminalShowsClaimsAndATable()
     {
         using var host = new TestHost(Fakes.Passing(), Fakes.Failing()) { Interactive = true };
@@ -68,7 +77,7 @@ public class RunTests
         Assert.Equal(3, line.RootElement.GetProperty("seed").GetInt32());
         Assert.True(line.RootElement.GetProperty("holds").GetBoolean());
         using JsonDocument run = JsonDocument.Parse(File.ReadAllText(host.File("out", "run.json")));
-        Assert.Equal("test product", run.RootElement.GetProperty("versions").GetProperty("matrixProduct").GetString());
+        Assert.Equal("test product like OpenBLAS", run.RootElement.GetProperty("versions").GetProperty("matrixProduct").GetString());
         Assert.Equal("finished", run.RootElement.GetProperty("reproductions")[0].GetProperty("state").GetString());
     }
 

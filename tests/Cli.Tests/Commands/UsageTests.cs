@@ -77,12 +77,12 @@ public class UsageTests
     [Fact]
     public void InfoShowsBackendAndCharts()
     {
-        using var host = new TestHost();
+        using var host = new TestHost { BackendNames = new BackendNames("test product", "test algebra") };
         Outcome outcome = host.Run("info");
         Assert.Equal(ExitCode.Success, outcome.Code);
         Assert.Contains("test product", outcome.Out);
         Assert.Contains("test algebra", outcome.Out);
-        Assert.Contains("libopenblas", outcome.Out, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("OpenBLAS was not found", outcome.Out);
         Assert.Contains("No script in tests.", outcome.Out);
         Assert.Contains("HESSE_DATA", outcome.Out);
     }
