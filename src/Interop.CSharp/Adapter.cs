@@ -21,6 +21,14 @@ internal static class Adapter
     public static FSharpFunc<CoreTensor[], CoreTensor> ToCore(Func<Tensor[], Tensor> f) =>
         FuncConvert.FromFunc<CoreTensor[], CoreTensor>(xs => Result(f(Tensor.Wrap(xs))));
 
+    /// <summary>A function of three tensors, for the rule of a derivative.</summary>
+    /// <param name="f">Must not return null.</param>
+    /// <returns>The same function on core tensors, curried.</returns>
+    public static FSharpFunc<CoreTensor, FSharpFunc<CoreTensor, FSharpFunc<CoreTensor, CoreTensor>>> ToCore(
+        Func<Tensor, Tensor, Tensor, Tensor> f) =>
+        FuncConvert.FromFunc<CoreTensor, CoreTensor, CoreTensor, CoreTensor>(
+            (x, y, d) => Result(f(new Tensor(x), new Tensor(y), new Tensor(d))));
+
     /// <summary>A function from a tree to a tensor.</summary>
     /// <typeparam name="T">The type of the tree.</typeparam>
     /// <param name="f">Must not return null.</param>

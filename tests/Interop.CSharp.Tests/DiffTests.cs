@@ -126,4 +126,17 @@ public class DiffTests
         Assert.Throws<HesseException>(() => Diff.Jvp(F, X, Tensor.Ones(2)));
         Assert.Throws<HesseException>(() => Diff.Grad(_ => (Tensor)null!, X));
     }
+
+    [Fact]
+    public void TheRuleOfACustomDerivativeIsWhatIsUsed()
+    {
+        // Three times the true derivative can only come from the rule.
+        Func<Tensor, Tensor> own = Diff.CustomDerivative(x => x.Sin(), (x, _, dx) => 3 * x.Cos() * dx);
+        Func<Tensor, Tensor> back = Diff.CustomPullback(x => x.Sin(), (x, _, ct) => 3 * x.Cos() * ct);
+        Tensor x = Tensor.FromArray([0.5, -1.0]);
+        Near.Equal(x.Sin(), own(x));
+        Near.Equal(3 * x.Cos(), Diff.Grad(t => own(t).Sum(), x));
+        Near.Equal(3 * x.Cos(), Diff.Grad(t => back(t).Sum(), x));
+        Near.Equal(3 * x.Cos() * x, Diff.Jvp(back, x, x).Tangent);
+    }
 }

@@ -43,7 +43,7 @@ public class SurfaceTests
     {
         string[] names =
         [
-            "Compile", "Derivative", "Explain", "Grad", "Hessian", "Hvp", "JacFwd", "JacRev", "Jacobian", "Jet", "Jvp", "Laplacian",
+            "Compile", "CustomDerivative", "CustomPullback", "Derivative", "Explain", "Grad", "Hessian", "Hvp", "JacFwd", "JacRev", "Jacobian", "Jet", "Jvp", "Laplacian",
             "Linearize", "VMap", "ValueAndGrad", "Vjp",
         ];
         Assert.Equal(names, typeof(Diff).GetMethods(BindingFlags.Public | BindingFlags.Static).Select(m => m.Name).Distinct().Order(StringComparer.Ordinal));
@@ -91,6 +91,7 @@ public class SurfaceTests
             _ when type == typeof(double[]) => new[] { 1.0 },
             _ when type == typeof(double[,]) => new[,] { { 1.0 } },
             _ when type == typeof(Func<Tensor, Tensor>) => (Func<Tensor, Tensor>)(x => x),
+            _ when type == typeof(Func<Tensor, Tensor, Tensor, Tensor>) => (Func<Tensor, Tensor, Tensor, Tensor>)((x, _, d) => x * d),
             _ when type == typeof(Func<Tensor[], Tensor>) => (Func<Tensor[], Tensor>)(x => x[0]),
             _ when type == typeof(Func<List<Tensor>, Tensor>) => (Func<List<Tensor>, Tensor>)(x => x[0]),
             _ when type == typeof(Func<List<Tensor>, List<Tensor>>) => (Func<List<Tensor>, List<Tensor>>)(x => x),
