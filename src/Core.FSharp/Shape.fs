@@ -26,7 +26,7 @@ module internal Shape =
 
         if n > int64 Array.MaxLength then
             fail
-                $"{op}: a tensor of shape {show shape} would hold {n} elements, more than one array can ({Array.MaxLength}); split it, or use vmap's chunk"
+                $"{op}: a tensor of shape {show shape} would hold {n} elements, more than one array can ({Array.MaxLength}); split it into smaller batches"
 
         int n
 

@@ -86,5 +86,5 @@ let ``errors name the operation, the shapes and the remedy`` () =
         Shape.same "mul" [| [| 2 |]; [| 3 |] |])
 
     Check.fails
-        "full: a tensor of shape [65536; 65536] would hold 4294967296 elements, more than one array can (2147483591); split it, or use vmap's chunk"
+        "full: a tensor of shape [65536; 65536] would hold 4294967296 elements, more than one array can (2147483591); split it into smaller batches"
         (fun () -> Shape.length "full" [| 65536; 65536 |])

@@ -3,6 +3,7 @@ namespace Hesse.Theory
 open System
 open Hesse
 open Hesse.Kernels
+open MathNet.Numerics.Integration
 
 /// Second moments of a regression problem: all that the squared loss of a linear network sees of the data.
 type Correlations = {
@@ -122,29 +123,8 @@ module DeepLinear =
     // One substitution serves time and trajectory: with q = log(u / (s − u)), du = u (1 − u/s) dq, and the law of a
     // mode becomes dt = u^(2/N − 1) dq / (N s), a smooth integrand over an interval of moderate length.
 
-    /// Nodes and weights of a 20-point Gauss–Legendre rule on [−1, 1], by Newton's method on the Legendre recursion.
-    let private gauss =
-        let n = 20
-
-        let legendre x =
-            let mutable p0, p1 = 1.0, x
-
-            for k in 2..n do
-                let p2 = (float (2 * k - 1) * x * p1 - float (k - 1) * p0) / float k
-                p0 <- p1
-                p1 <- p2
-
-            struct (p1, float n * (x * p1 - p0) / (x * x - 1.0))
-
-        Array.init n (fun i ->
-            let mutable x = cos (Math.PI * (float i + 0.75) / (float n + 0.5))
-
-            for _ in 1..8 do
-                let struct (p, dp) = legendre x
-                x <- x - p / dp
-
-            let struct (_, dp) = legendre x
-            struct (x, 2.0 / ((1.0 - x * x) * dp * dp)))
+    /// A 20-point Gauss–Legendre rule on [−1, 1].
+    let private gauss = GaussLegendreRule(-1.0, 1.0, 20)
 
     let private timeBetween (depth: int) (s: float) (q0: float) (q1: float) =
         let power = 2.0 / float depth - 1.0
@@ -155,9 +135,9 @@ module DeepLinear =
         for piece in 0 .. pieces - 1 do
             let middle = q0 + half * float (2 * piece + 1)
 
-            for struct (x, weight) in gauss do
-                let u = s / (1.0 + exp (-(middle + half * x)))
-                sum <- sum + weight * u ** power
+            for k in 0 .. gauss.Order - 1 do
+                let u = s / (1.0 + exp (-(middle + half * gauss.Abscissas[k])))
+                sum <- sum + gauss.Weights[k] * u ** power
 
         half * sum / (float depth * s)
 
