@@ -59,6 +59,10 @@ internal static class LinearAlgebraChecks
         $"solve: pivot {pivot} of {n} is exactly zero, so the matrix is singular; "
         + "use a least-squares or pseudo-inverse solution, or regularise the diagonal.");
 
+    /// <summary>A triangular matrix is singular.</summary>
+    public static HesseException SingularTriangle(int index, int n) => new(
+        $"triangular solve: diagonal element {index} of {n} is exactly zero, so the matrix is singular; regularise the diagonal.");
+
     /// <summary>An iteration did not converge.</summary>
     public static HesseException NoConvergence(string operation, int info) => new(
         $"{operation}: the iteration did not converge (LAPACK info {info}); scale the matrix to moderate values and try again.");

@@ -20,6 +20,8 @@ internal sealed unsafe class NativeLapack
         byte*, byte*, int*, double*, int*, double*, double*, double*, int*, double*, int*, double*, int*, int*, nint, nint, void> dgeev;
     private readonly delegate* unmanaged[Cdecl]<int*, int*, double*, int*, double*, double*, int*, int*, void> dgeqrf;
     private readonly delegate* unmanaged[Cdecl]<int*, int*, int*, double*, int*, double*, double*, int*, int*, void> dorgqr;
+    private readonly delegate* unmanaged[Cdecl]<
+        byte*, byte*, byte*, byte*, int*, int*, double*, double*, int*, double*, int*, nint, nint, nint, nint, void> dtrsm;
 
     private NativeLapack(nint[] s)
     {
@@ -36,12 +38,14 @@ internal sealed unsafe class NativeLapack
             byte*, byte*, int*, double*, int*, double*, double*, double*, int*, double*, int*, double*, int*, int*, nint, nint, void>)s[6];
         dgeqrf = (delegate* unmanaged[Cdecl]<int*, int*, double*, int*, double*, double*, int*, int*, void>)s[7];
         dorgqr = (delegate* unmanaged[Cdecl]<int*, int*, int*, double*, int*, double*, double*, int*, int*, void>)s[8];
+        dtrsm = (delegate* unmanaged[Cdecl]<
+            byte*, byte*, byte*, byte*, int*, int*, double*, double*, int*, double*, int*, nint, nint, nint, nint, void>)s[9];
     }
 
     /// <summary>Binds the symbols, or returns null when one is missing.</summary>
     public static NativeLapack? TryLoad(nint library)
     {
-        string[] names = ["dsyevd_", "dstevd_", "dgesdd_", "dpotrf_", "dgetrf_", "dgetrs_", "dgeev_", "dgeqrf_", "dorgqr_"];
+        string[] names = ["dsyevd_", "dstevd_", "dgesdd_", "dpotrf_", "dgetrf_", "dgetrs_", "dgeev_", "dgeqrf_", "dorgqr_", "dtrsm_"];
         nint[] symbols = new nint[names.Length];
         for (int i = 0; i < names.Length; i++)
         {
@@ -285,6 +289,42 @@ internal sealed unsafe class NativeLapack
 
         Check("qr", info);
         return (Transposed(columns[..(m * r)], r, m), upper);
+    }
+
+    /// <summary>Lower factor by rows, in place; the number (from 1) of the first pivot that is not positive, or 0.</summary>
+    public int Cholesky(double* l, int n)
+    {
+        byte part = (byte)'U';
+        int info;
+        dpotrf(&part, &n, l, &n, &info, 1);
+        return info;
+    }
+
+    /// <summary>LU factors of a column-major matrix, in place.</summary>
+    public void Lu(double* a, int n, int* pivots)
+    {
+        int info;
+        int lead = Math.Max(1, n);
+        dgetrf(&n, &n, a, &lead, pivots, &info);
+    }
+
+    /// <summary>As <see cref="LuFactors.Solve"/>.</summary>
+    public void LuSolve(double* factors, int n, int* pivots, bool transposed, double* columns, int count)
+    {
+        byte operation = (byte)(transposed ? 'T' : 'N');
+        int info;
+        dgetrs(&operation, &n, &count, factors, &n, pivots, columns, &n, &info, 1);
+    }
+
+    /// <summary>Solves op(a) x = b in place. By columns the memory holds aᵀ and xᵀ, so that xᵀ op(a)ᵀ = bᵀ is solved.</summary>
+    public void TriangularSolve(double* a, int n, bool lower, bool transposed, double* b, int count)
+    {
+        byte side = (byte)'R';
+        byte part = (byte)(lower ? 'U' : 'L');
+        byte operation = (byte)(transposed ? 'T' : 'N');
+        byte diagonal = (byte)'N';
+        double one = 1;
+        dtrsm(&side, &part, &operation, &diagonal, &count, &n, &one, a, &n, b, &count, 1, 1, 1, 1);
     }
 
     private static void Check(string operation, int info)

@@ -68,6 +68,14 @@ internal sealed unsafe class OpenBlas
     /// <summary>Its LAPACK, or null when that part is absent.</summary>
     public NativeLapack? Lapack { get; }
 
+    /// <summary>LAPACK for matrices of order <paramref name="n"/>, with one thread for small ones, or null when it is absent.</summary>
+    public static NativeLapack? LapackFor(int n)
+    {
+        OpenBlas? blas = Instance;
+        blas?.UseThreads((long)n * n * n >= ThreadingLimit ? blas.Threads : 1);
+        return blas?.Lapack;
+    }
+
     /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply"/>, all sizes at least 1.</summary>
     public void Multiply(
         bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc)
