@@ -22,6 +22,10 @@ type internal Attr =
     | Labels of a: int[] * b: int[] * out: int[]
     /// An axis, and its length in the result (scatter-add).
     | Along of axis: int * size: int
+    /// Which triangle of a matrix is meant, and whether its transpose is.
+    | Triangle of lower: bool * transposed: bool
+    /// Whether the transpose of a matrix is meant.
+    | Transposed of bool
 
 /// How a primitive becomes work for the executor.
 [<RequireQualifiedAccess; NoEquality; NoComparison>]
@@ -108,8 +112,9 @@ and [<RequireQualifiedAccess>] internal Derivative =
     | Linear of (int -> bool)
     /// Linear in each argument separately (the product rule).
     | Multilinear
-    /// y = a / b, that is y·b = a.
-    | Quotient
+    /// The result y solves times(b, y) = a, where a and b are the arguments at these places and `times`, told the attribute,
+    /// is linear in each of its two nodes: a / b, A⁻¹b. The operation is linear in a.
+    | Quotient of numerator: int * divisor: int * times: (Attr -> Node -> Node -> Node)
     /// The tangent of the result from attribute, arguments, result and the tangents of the arguments (None = zero); linear in the tangents.
     | Rule of (Attr -> Node[] -> Node -> Node option[] -> Node option)
 

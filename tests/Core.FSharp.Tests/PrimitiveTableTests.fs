@@ -59,7 +59,7 @@ let private linearArguments (p: Primitive) (count: int) =
     match p.Derivative with
     | Derivative.Linear inArgument -> [ 0 .. count - 1 ] |> List.filter inArgument
     | Derivative.Multilinear -> [ 0 .. count - 1 ]
-    | Derivative.Quotient -> [ 0 ]
+    | Derivative.Quotient(numerator, _, _) -> [ numerator ]
     | Derivative.Zero
     | Derivative.Rule _ -> []
 
@@ -86,7 +86,7 @@ let ``has name, doc, lowering and the transpose rule that its derivative needs``
     match p.Derivative with
     | Derivative.Linear _
     | Derivative.Multilinear
-    | Derivative.Quotient -> Assert.True(p.Transpose.IsSome, $"{name} is linear but has no transpose rule")
+    | Derivative.Quotient _ -> Assert.True(p.Transpose.IsSome, $"{name} is linear but has no transpose rule")
     | Derivative.Zero
     | Derivative.Rule _ -> ()
 

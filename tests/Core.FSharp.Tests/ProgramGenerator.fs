@@ -319,6 +319,58 @@ module internal ProgramGenerator =
         else
             separated Elementwise.equalP b
 
+    /// Shape of a matrix or of a small batch of them.
+    let private matrices (b: Builder) rows columns =
+        Array.append (if b.Flip() then [||] else [| 2 |]) [| rows; columns |]
+
+    /// M + c·I with the elements of M within ±1 and c = n + 1/2: invertible, and so is either triangle.
+    let private dominant (b: Builder) =
+        let n = 1 + b.Random.Next 3
+        let shape = matrices b n n
+        let x = b.Any()
+        let total = b.Apply(Linear.sumP, Axes [| 0 .. (b.Shape x).Length - 1 |], x)
+        let wide = b.Apply(Linear.broadcastP, Spread(shape, [||]), total)
+        let m = b.Apply(Elementwise.sinP, NoAttr, b.Apply(Linear.mulP, NoAttr, wide, b.Constant shape))
+        let size = int (Shape.size shape)
+        let diagonal = Array.init size (fun k -> if k / n % n = k % n then float n + 0.5 else 0.0)
+        b.Apply(Linear.addP, NoAttr, m, b.Data(shape, diagonal))
+
+    /// Symmetric: half of A + Aᵀ of the above, hence positive definite.
+    let private definite (b: Builder) =
+        let a = dominant b
+        let shape = b.Shape a
+        let r = shape.Length
+        let flip = Array.append [| 0 .. r - 3 |] [| r - 1; r - 2 |]
+        let total = b.Apply(Linear.addP, NoAttr, a, b.Apply(Linear.transposeP, Axes flip, a))
+        b.Apply(Linear.mulP, NoAttr, total, b.Full(shape, 0.5))
+
+    let private system primitive (attr: Builder -> Attr) (b: Builder) =
+        let a = dominant b
+        let shape = b.Shape a
+        let right = Array.updateAt (shape.Length - 1) (1 + b.Random.Next 3) shape
+        b.Apply(primitive, attr b, a, b.Like right)
+
+    let private ofDominant primitive (b: Builder) = b.Apply(primitive, NoAttr, dominant b)
+    let private ofDefinite primitive (b: Builder) = b.Apply(primitive, NoAttr, definite b)
+
+    /// Eigenvalues apart, and where vectors are meant the two largest elements of each too, since the sign follows the largest.
+    let private eigen primitive vectors (b: Builder) =
+        let a = definite b
+        let values = LinearAlgebra.eigenvalues (b.Value a)
+        let n = values.Shape[values.Shape.Length - 1]
+
+        for row in Array.chunkBySize n values.Data do
+            require (row |> Array.pairwise |> Array.forall (fun (x, y) -> y - x > 0.3))
+
+        if vectors then
+            let rows = Array.chunkBySize n (LinearAlgebra.transposed (LinearAlgebra.eigenvectors (b.Value a))).Data
+
+            for v in rows do
+                let sorted = v |> Array.map abs |> Array.sortDescending
+                require (n = 1 || sorted[0] - sorted[1] > kinkDistance)
+
+        b.Apply(primitive, NoAttr, a)
+
     /// How to make a step with each primitive; a test demands an entry for every primitive of the table.
     let private makers: IDictionary<string, Builder -> int> =
         let permuted (b: Builder) =
@@ -367,6 +419,14 @@ module internal ProgramGenerator =
             "max", separated Elementwise.maxP
             "min", separated Elementwise.minP
             "maxOver", maxOver
+            "triangularSolve", system LinearAlgebra.triangularSolveP (fun b -> Triangle(b.Flip(), b.Flip()))
+            "solve", system LinearAlgebra.solveP (fun b -> Transposed(b.Flip()))
+            "signDet", ofDominant LinearAlgebra.signDetP
+            "logAbsDet", ofDominant LinearAlgebra.logAbsDetP
+            "det", ofDominant LinearAlgebra.detP
+            "cholesky", ofDefinite LinearAlgebra.choleskyP
+            "eigenvalues", eigen LinearAlgebra.eigenvaluesP false
+            "eigenvectors", eigen LinearAlgebra.eigenvectorsP true
         ]
 
     /// Primitives of the table that the generator does not know.

@@ -69,17 +69,17 @@ module internal Jet =
                     |> Graph.bind y.Prim y.Attr
                     |> Some
             | Derivative.Multilinear -> cauchy y k
-            | Derivative.Quotient ->
-                // y b = a: b₀ y_k = a_k − Σ_{j≥1} b_j y_{k−j}.
-                let a, b = y.Args[0], y.Args[1]
+            | Derivative.Quotient(numerator, divisor, times) ->
+                // b y = a: b₀ y_k = a_k − Σ_{j≥1} b_j y_{k−j}.
+                let a, b = y.Args[numerator], y.Args[divisor]
                 let mutable total = coefficient a k
 
                 for j in 1..k do
                     match coefficient b j, coefficient y (k - j) with
-                    | Some bj, Some yj -> total <- addOption total (Some(neg (mul bj yj)))
+                    | Some bj, Some yj -> total <- addOption total (Some(neg (times y.Attr bj yj)))
                     | _ -> ()
 
-                total |> Option.map (fun t -> Elementwise.div t b)
+                total |> Option.map (fun t -> Graph.bind y.Prim y.Attr (Array.updateAt numerator t y.Args))
             | Derivative.Rule rule ->
                 let slope =
                     match slopes.TryGetValue y with

@@ -36,14 +36,14 @@ module internal Jvp =
                 |> Array.choose id
                 |> Array.reduce add
                 |> Some
-            | Derivative.Quotient ->
-                // y b = a, hence dy = (da − y db) / b.
-                let b = y.Args[1]
+            | Derivative.Quotient(numerator, divisor, times) ->
+                // b y = a, hence b dy = da − db y.
+                let solved a = Graph.bind y.Prim y.Attr (Array.updateAt numerator a y.Args)
 
-                match dargs[0], dargs[1] with
-                | Some da, None -> Some(Elementwise.div da b)
-                | None, Some db -> Some(neg (Elementwise.div (mul y db) b))
-                | Some da, Some db -> Some(Elementwise.div (sub da (mul y db)) b)
+                match dargs[numerator], dargs[divisor] with
+                | Some da, None -> Some(solved da)
+                | None, Some db -> Some(neg (solved (times y.Attr db y)))
+                | Some da, Some db -> Some(solved (sub da (times y.Attr db y)))
                 | None, None -> None
             | Derivative.Rule rule -> rule y.Attr y.Args y dargs
 

@@ -1,0 +1,112 @@
+namespace Hesse
+
+/// Linear algebra of the matrices in the last two axes of a tensor; the axes before them are a batch.
+///
+/// Every function may be differentiated to any order, forward and reverse, mapped and compiled. Sizes are read from the shapes;
+/// what only the values tell (a singular matrix, a pivot that is not positive) is an error when the values are computed.
+[<RequireQualifiedAccess>]
+module Linalg =
+    let private lift (f: Node -> Node) (t: Tensor) = Tensor(f t.Node)
+
+    /// A right-hand side [..., n] is a column of its own.
+    let private system (op: string) (f: Node -> Node -> Node) (a: Tensor) (b: Tensor) =
+        if a.Rank < 2 || (b.Rank <> a.Rank && b.Rank <> a.Rank - 1) then
+            Shape.fail
+                $"{op}: a right-hand side of shape {Shape.show b.Shape} does not fit matrices of shape {Shape.show a.Shape}; want [..., n, n] with [..., n] or [..., n, k]"
+
+        if b.Rank = a.Rank then
+            Tensor(f a.Node b.Node)
+        else
+            let column = Linear.reshape (Array.append b.Shape [| 1 |]) b.Node
+            Tensor(Linear.reshape b.Shape (f a.Node column))
+
+    // ----- systems -----
+
+    /// <summary>x with A x = b, by LU factorisation with partial pivoting.</summary>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <param name="b">Shape [..., n, k], or [..., n] for one right-hand side; the same batch axes.</param>
+    /// <returns>The shape of b.</returns>
+    /// <exception cref="T:Hesse.HesseException">The shapes do not fit, or a matrix is exactly singular.</exception>
+    let solve (a: Tensor) (b: Tensor) : Tensor = system "solve" (LinearAlgebra.solve false) a b
+
+    /// <summary>x with T x = b or Tᵀ x = b for a triangle T of A; the other triangle is not read.</summary>
+    /// <param name="lower">Whether T is the lower triangle, with the diagonal, else the upper one.</param>
+    /// <param name="transposed">Whether Tᵀ is meant.</param>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <param name="b">Shape [..., n, k], or [..., n] for one right-hand side; the same batch axes.</param>
+    /// <returns>The shape of b.</returns>
+    /// <exception cref="T:Hesse.HesseException">The shapes do not fit, or a diagonal element is exactly zero.</exception>
+    let triangularSolve (lower: bool) (transposed: bool) (a: Tensor) (b: Tensor) : Tensor =
+        system "triangularSolve" (LinearAlgebra.triangularSolve lower transposed) a b
+
+    /// <summary>A⁻¹. To apply it, `solve` is cheaper and more exact.</summary>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square, or one is exactly singular.</exception>
+    let inverse (a: Tensor) : Tensor = lift LinearAlgebra.inverse a
+
+    // ----- determinants -----
+
+    /// <summary>Determinant.</summary>
+    /// <remarks>
+    /// The value is right at singular matrices. The derivative is det A · tr(A⁻¹ dA) (Jacobi's formula), which needs an invertible
+    /// matrix and raises the error of `solve` at an exactly singular one.
+    /// </remarks>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square.</exception>
+    let det (a: Tensor) : Tensor = lift LinearAlgebra.det a
+
+    /// <summary>Sign and logarithm of the absolute value of the determinant; neither overflows.</summary>
+    /// <remarks>A singular matrix has sign 0 and logarithm −∞. The sign has derivative zero.</remarks>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>Both of the shape of the batch axes.</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square.</exception>
+    let slogdet (a: Tensor) : Tensor * Tensor = lift LinearAlgebra.signDet a, lift LinearAlgebra.logAbsDet a
+
+    /// <summary>log |det A|.</summary>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>The batch axes; −∞ for a singular matrix.</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square.</exception>
+    let logdet (a: Tensor) : Tensor = lift LinearAlgebra.logAbsDet a
+
+    // ----- symmetric matrices -----
+
+    /// <summary>Lower L with L Lᵀ = (A + Aᵀ)/2.</summary>
+    /// <remarks>The symmetric part makes it a function of all elements, whose derivatives are symmetric too. Rule: Murray (2016), equation 8.</remarks>
+    /// <param name="a">Shape [..., n, n], symmetric positive definite.</param>
+    /// <returns>The same shape, zero above the diagonal.</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square, or a pivot is not positive; the message names it.</exception>
+    let cholesky (a: Tensor) : Tensor = lift (LinearAlgebra.symmetrize "cholesky" >> LinearAlgebra.cholesky) a
+
+    /// <summary>x with L Lᵀ x = b, from a Cholesky factor.</summary>
+    /// <param name="l">Lower factor, shape [..., n, n]; the upper triangle is not read.</param>
+    /// <param name="b">Shape [..., n, k], or [..., n] for one right-hand side; the same batch axes.</param>
+    /// <returns>The shape of b.</returns>
+    /// <exception cref="T:Hesse.HesseException">The shapes do not fit, or a diagonal element is exactly zero.</exception>
+    let choleskySolve (l: Tensor) (b: Tensor) : Tensor = triangularSolve true true l (triangularSolve true false l b)
+
+    /// <summary>Eigenvalues of (A + Aᵀ)/2, ascending.</summary>
+    /// <remarks>
+    /// dλ_i = v_iᵀ dA v_i. At equal eigenvalues a single one has no derivative, but every symmetric function of them has its first
+    /// derivative right; second derivatives leave out the coupling of equal eigenvalues (see `eigh`).
+    /// </remarks>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>Shape [..., n].</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square, or an element is not finite.</exception>
+    let eigvalsh (a: Tensor) : Tensor = lift (LinearAlgebra.symmetrize "eigvalsh" >> LinearAlgebra.eigenvalues) a
+
+    /// <summary>Eigenvalues and orthonormal eigenvectors of (A + Aᵀ)/2 = V diag(λ) Vᵀ.</summary>
+    /// <remarks>
+    /// Values ascend; vectors are in columns, with the largest element of each positive. dV = V (F ∘ Vᵀ dA V) with
+    /// F_ij = 1/(λ_j − λ_i). Between equal eigenvalues (to n·10⁻¹⁴ of the largest) vectors have no derivative, and F_ij = 0 stands for it:
+    /// derivatives stay finite, and first derivatives of projectors on whole eigenspaces and of symmetric functions of the values are
+    /// right; for a function of the matrix such as V f(λ) Vᵀ the coupling of equal eigenvalues is missing. Values and
+    /// vectors are two primitives, each with its own factorisation.
+    /// </remarks>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>λ, shape [..., n]; V, shape [..., n, n].</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square, or an element is not finite.</exception>
+    let eigh (a: Tensor) : Tensor * Tensor =
+        let part = LinearAlgebra.symmetrize "eigh" a.Node
+        Tensor(LinearAlgebra.eigenvalues part), Tensor(LinearAlgebra.eigenvectors part)
