@@ -36,7 +36,7 @@ public class SurfaceTests
 
     [Fact]
     public void TheTypesAreTheDocumentedOnes() =>
-        Assert.Equal(["Diff", "RandomKey", "Tensor"], PublicTypes.Select(t => t.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["Diff", "Linalg", "RandomKey", "Tensor"], PublicTypes.Select(t => t.Name).Order(StringComparer.Ordinal));
 
     [Fact]
     public void DiffHasEveryTransformation()
