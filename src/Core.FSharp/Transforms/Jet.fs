@@ -99,7 +99,9 @@ module internal Jet =
                         slopes[y] <- s
                         s
 
-                slope |> Option.bind (fun s -> coefficient s (k - 1)) |> Option.map (scale (1.0 / float k))
+                slope
+                |> Option.bind (fun s -> coefficient s (k - 1))
+                |> Option.map (fun c -> Elementwise.div c (Graph.full c.Shape (float k)))
 
         and cauchy y k =
             let bind i j =

@@ -1,0 +1,260 @@
+namespace Hesse
+
+open System
+open System.Collections.Generic
+open Hesse.Kernels
+
+/// What the interpreter must know of a number system.
+[<NoEquality; NoComparison>]
+type internal Arithmetic<'N> = {
+    /// The public function's name, for errors.
+    Name: string
+    /// Elementwise operations that the system does not have; asking for one is the user's error.
+    Missing: Set<TileOp>
+    OfFloat: float -> 'N
+    /// An elementwise operation on up to three arguments.
+    Eval: TileOp -> 'N -> 'N -> 'N -> 'N
+    /// The first and last whole number that an index may be.
+    Index: 'N -> struct (bigint * bigint)
+    /// A number that may be either of two; used only where an index is not certain.
+    Join: 'N -> 'N -> 'N
+}
+
+/// The graph, evaluated element by element over any number system: slow, and plain enough to be an oracle.
+module internal Interpreter =
+    let private strides shape = Shape.strides shape |> Array.map int
+    let private count (shape: int[]) = Shape.length "Exact" shape
+
+    /// Position of each element of `shape`, row-major, in data read with these strides from `start`.
+    let private positions (shape: int[]) (strides: int[]) (start: int) : int[] =
+        let mutable found = [| start |]
+
+        for d in 0 .. shape.Length - 1 do
+            found <- [|
+                for at in found do
+                    for i in 0 .. shape[d] - 1 do
+                        at + i * strides[d]
+            |]
+
+        found
+
+    let private axesOf attr =
+        match attr with
+        | Axes a -> a
+        | _ -> [||]
+
+    let private axisOf attr = Array.head (axesOf attr)
+
+    /// Folds the elements along axes; `first` starts from the first element, else from zero.
+    let private reduce (op: 'N -> 'N -> 'N) (zero: 'N option) axes (shape: int[]) (x: 'N[]) : 'N[] =
+        let all = strides shape
+        let kept = Array.except axes [| 0 .. shape.Length - 1 |]
+        let pick (from: int[]) which = which |> Array.map (fun (d: int) -> from[d])
+        let inner = positions (pick shape axes) (pick all axes) 0
+
+        positions (pick shape kept) (pick all kept) 0
+        |> Array.map (fun start ->
+            let items = inner |> Seq.map (fun i -> x[start + i])
+
+            match zero with
+            | Some zero -> Seq.fold op zero items
+            | None -> Seq.reduce op items)
+
+    let private contract (n: Arithmetic<'N>) (la: int[]) (lb: int[]) (lo: int[]) (s: int[][]) (x: 'N[]) (y: 'N[]) =
+        let summed = la |> Array.filter (fun l -> not (Array.contains l lo))
+
+        let along (labels: int[]) (shape: int[]) (wanted: int[]) =
+            let all = strides shape
+
+            wanted
+            |> Array.map (fun l ->
+                match Array.IndexOf(labels, l) with
+                | -1 -> 0
+                | i -> all[i])
+
+        let length l =
+            match Array.IndexOf(la, l) with
+            | -1 -> s[1][Array.IndexOf(lb, l)]
+            | i -> s[0][i]
+
+        let outer, inner = lo |> Array.map length, summed |> Array.map length
+        let zero = n.OfFloat 0.0
+        let innerX = positions inner (along la s[0] summed) 0
+        let innerY = positions inner (along lb s[1] summed) 0
+
+        Array.map2
+            (fun px py ->
+                let mutable total = zero
+
+                for k in 0 .. innerX.Length - 1 do
+                    total <- n.Eval TileOp.Add total (n.Eval TileOp.Mul x[px + innerX[k]] y[py + innerY[k]] zero) zero
+
+                total)
+            (positions outer (along la s[0] lo) 0)
+            (positions outer (along lb s[1] lo) 0)
+
+    /// The indices that a number may stand for, checked against the axis.
+    let private candidates (n: Arithmetic<'N>) (op: string) (size: int) (index: 'N) : int[] =
+        let struct (first, last) = n.Index index
+
+        if last < first then
+            Shape.fail $"{n.Name}: {op}: index {index} is no whole number; round it with floor"
+        elif first = last && (first < 0I || first >= bigint size) then
+            Shape.fail $"{n.Name}: {op}: index {first} is outside 0 .. {size - 1}; clamp it first"
+        else
+            [| int (max 0I first) .. int (min (bigint (size - 1)) last) |]
+
+    /// For each element along an indexed axis: its position in the long data and the candidates for its place.
+    let private indexed n op axis (long: int[]) (size: int) (s: int[]) (idx: 'N[]) (each: int -> int -> int[] -> unit) =
+        let product = Array.fold (*) 1
+        let outer, inner = product long[.. axis - 1], product long[axis + 1 ..]
+        let entries = s[s.Length - 1]
+
+        for o in 0 .. outer - 1 do
+            for j in 0 .. entries - 1 do
+                let row = if s.Length > 1 then o * entries else 0
+                let places = candidates n op size (Array.item (row + j) idx)
+
+                for i in 0 .. inner - 1 do
+                    each ((o * entries + j) * inner + i) (o * size * inner + i) (places |> Array.map ((*) inner))
+
+    let private gather (n: Arithmetic<'N>) (axis: int) (s: int[][]) shape (x: 'N[]) (idx: 'N[]) =
+        let result = Array.zeroCreate (count shape)
+
+        indexed n "gather" axis s[0] (Array.item axis s[0]) s[1] idx (fun entry start places ->
+            result[entry] <- places |> Seq.map (fun p -> x[start + p]) |> Seq.reduce n.Join)
+
+        result
+
+    let private scatterAdd (n: Arithmetic<'N>) axis size (s: int[][]) shape (x: 'N[]) (idx: 'N[]) =
+        let zero = n.OfFloat 0.0
+        let result = Array.create (count shape) zero
+
+        indexed n "scatterAdd" axis s[0] size s[1] idx (fun entry start places ->
+            let added = if places.Length = 1 then x[entry] else n.Join zero x[entry]
+
+            for p in places do
+                result[start + p] <- n.Eval TileOp.Add result[start + p] added zero)
+
+        result
+
+    let private slice (shape: int[]) (x: 'N[]) (from: int[]) start step =
+        let all = strides from
+
+        positions shape (Array.map2 (*) step all) (Array.fold2 (fun at b s -> at + b * s) 0 start all)
+        |> Array.map (fun p -> x[p])
+
+    let private pad zero (from: int[]) (shape: int[]) low interior (x: 'N[]) =
+        let result = Array.create (count shape) zero
+        let all = strides shape
+
+        positions
+            from
+            (Array.map2 (fun k s -> (k + 1) * s) interior all)
+            (Array.fold2 (fun at b s -> at + b * s) 0 low all)
+        |> Array.iteri (fun i p -> result[p] <- x[i])
+
+        result
+
+    let private concat axis (s: int[][]) (parts: 'N[][]) =
+        let product = Array.fold (*) 1
+        let outer = product (Array.truncate axis s[0])
+
+        [|
+            for o in 0 .. outer - 1 do
+                for part in parts do
+                    let rows = part.Length / max 1 outer
+                    yield! part[o * rows .. (o + 1) * rows - 1]
+        |]
+
+    /// Operations that are no elementwise function and no view, by name: attribute, argument shapes, result shape, arguments.
+    let private rules (n: Arithmetic<'N>) : IDictionary<string, Attr -> int[][] -> int[] -> 'N[][] -> 'N[]> =
+        let zero = n.OfFloat 0.0
+        let binary op a b = n.Eval op a b zero
+        let wrong (p: Primitive) attr = invalidOp $"{p.Name}: unexpected attribute {attr}"
+
+        dict [
+            Linear.broadcastP.Name,
+            fun attr s shape args ->
+                match attr with
+                | Spread(_, axes) ->
+                    let steps = Linear.broadcastStrides s[0] shape axes |> Array.map int
+                    positions shape steps 0 |> Array.map (fun p -> args[0][p])
+                | _ -> wrong Linear.broadcastP attr
+            Linear.sumP.Name, (fun attr s _ args -> reduce (binary TileOp.Add) (Some zero) (axesOf attr) s[0] args[0])
+            Linear.transposeP.Name,
+            fun attr s shape args ->
+                let all = strides s[0]
+                positions shape (axesOf attr |> Array.map (fun d -> all[d])) 0 |> Array.map (fun p -> args[0][p])
+            Linear.sliceP.Name,
+            fun attr s shape args ->
+                match attr with
+                | Window(start, _, step) -> slice shape args[0] s[0] start step
+                | _ -> wrong Linear.sliceP attr
+            Linear.padP.Name,
+            fun attr s shape args ->
+                match attr with
+                | Padding(low, _, interior) -> pad zero s[0] shape low interior args[0]
+                | _ -> wrong Linear.padP attr
+            Linear.concatP.Name, (fun attr s _ args -> concat (axisOf attr) s args)
+            Linear.gatherP.Name, (fun attr s shape args -> gather n (axisOf attr) s shape args[0] args[1])
+            Linear.scatterAddP.Name,
+            fun attr s shape args ->
+                match attr with
+                | Along(axis, size) -> scatterAdd n axis size s shape args[0] args[1]
+                | _ -> wrong Linear.scatterAddP attr
+            Contraction.contractP.Name,
+            fun attr s _ args ->
+                match attr with
+                | Labels(a, b, out) -> contract n a b out s args[0] args[1]
+                | _ -> wrong Contraction.contractP attr
+            Elementwise.maxOverP.Name, (fun attr s _ args -> reduce (binary TileOp.Max) None (axesOf attr) s[0] args[0])
+        ]
+
+    /// True when the interpreter has a rule for the primitive in this number system.
+    let supports (n: Arithmetic<'N>) (primitive: Primitive) =
+        match primitive.Lower with
+        | Lowering.Input
+        | Lowering.View -> true
+        | Lowering.Tile op -> not (n.Missing.Contains op)
+        | Lowering.Steps _ -> (rules n).ContainsKey primitive.Name
+
+    let private elementwise (n: Arithmetic<'N>) op (args: 'N[][]) : 'N[] =
+        let zero = n.OfFloat 0.0
+        let argument k i = if k < args.Length then args[k][i] else zero
+        Array.init args[0].Length (fun i -> n.Eval op (argument 0 i) (argument 1 i) (argument 2 i))
+
+    /// The elements of the outputs, at these values of the variables.
+    let run (n: Arithmetic<'N>) (variables: Node[]) (values: 'N[][]) (outputs: Node[]) : 'N[][] =
+        let rules = rules n
+        let known = Dictionary<Node, 'N[]>(HashIdentity.Reference)
+        Array.iter2 (fun v value -> known[v] <- value) variables values
+
+        let value (node: Node) =
+            match known.TryGetValue node with
+            | true, value -> value
+            | _ when node.IsConcrete ->
+                let value = node.Data |> Array.map n.OfFloat
+                known[node] <- value
+                value
+            | _ ->
+                Shape.fail
+                    $"{n.Name}: the function uses a variable of a surrounding transformation; move {n.Name} outside of it"
+
+        for node in Graph.order 1L outputs do
+            if not (known.ContainsKey node) && not (Graph.isVariable node) then
+                let args = node.Args |> Array.map value
+
+                if not (supports n node.Prim) then
+                    Shape.fail
+                        $"{n.Name}: the graph contains {node.Prim.Name}, which these numbers do not have; use Exact.doubleDouble or Exact.interval"
+
+                known[node] <-
+                    match node.Prim.Lower with
+                    | Lowering.Tile op -> elementwise n op args
+                    | Lowering.View
+                    | Lowering.Input -> args[0]
+                    | Lowering.Steps _ ->
+                        rules[node.Prim.Name] node.Attr (node.Args |> Array.map (fun a -> a.Shape)) node.Shape args
+
+        outputs |> Array.map value
