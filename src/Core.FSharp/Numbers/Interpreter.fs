@@ -246,8 +246,13 @@ module internal Interpreter =
                 let args = node.Args |> Array.map value
 
                 if not (supports n node.Prim) then
+                    let remedy =
+                        match node.Prim.Lower with
+                        | Lowering.Tile _ -> "use Exact.doubleDouble or Exact.interval"
+                        | _ -> "linear algebra has float64 kernels only; leave it out of the function"
+
                     Shape.fail
-                        $"{n.Name}: the graph contains {node.Prim.Name}, which these numbers do not have; use Exact.doubleDouble or Exact.interval"
+                        $"{n.Name}: the graph contains {node.Prim.Name}, which these numbers do not have; {remedy}"
 
                 known[node] <-
                     match node.Prim.Lower with
