@@ -18,7 +18,8 @@ module Linalg =
             Tensor(f a.Node b.Node)
         else
             let column = Linear.reshape (Array.append b.Shape [| 1 |]) b.Node
-            Tensor(Linear.reshape b.Shape (f a.Node column))
+            let x = f a.Node column
+            Tensor(Linear.reshape x.Shape[.. x.Shape.Length - 2] x)
 
     // ----- systems -----
 
@@ -110,3 +111,45 @@ module Linalg =
     let eigh (a: Tensor) : Tensor * Tensor =
         let part = LinearAlgebra.symmetrize "eigh" a.Node
         Tensor(LinearAlgebra.eigenvalues part), Tensor(LinearAlgebra.eigenvectors part)
+
+    // ----- orthogonal factors and least squares -----
+
+    /// <summary>Thin QR decomposition A = Q R of matrices with full column rank.</summary>
+    /// <remarks>
+    /// Q has orthonormal columns; R is upper triangular with a positive diagonal, which makes both unique. Derivatives need R⁻¹: where
+    /// columns are dependent they do not exist, and the error of `triangularSolve` is raised if R's diagonal has an exact zero.
+    /// </remarks>
+    /// <param name="a">Shape [..., m, n] with m ≥ n.</param>
+    /// <returns>Q, shape [..., m, n]; R, shape [..., n, n].</returns>
+    /// <exception cref="T:Hesse.HesseException">There are fewer rows than columns, or an element is not finite.</exception>
+    let qr (a: Tensor) : Tensor * Tensor =
+        let q = LinearAlgebra.orthonormal a.Node
+        Tensor q, Tensor(LinearAlgebra.upperFactor a.Node q)
+
+    /// <summary>The x of least |A x − b|, for A of full column rank, by QR.</summary>
+    /// <param name="a">Shape [..., m, n] with m ≥ n.</param>
+    /// <param name="b">Shape [..., m, k], or [..., m] for one right-hand side; the same batch axes.</param>
+    /// <returns>Shape [..., n, k], or [..., n].</returns>
+    /// <exception cref="T:Hesse.HesseException">The shapes do not fit, there are fewer rows than columns, or R's diagonal has an exact zero.</exception>
+    let lstsq (a: Tensor) (b: Tensor) : Tensor =
+        let r = a.Rank
+
+        if r < 2 || b.Rank < r - 1 || b.Shape[.. r - 2] <> a.Shape[.. r - 2] then
+            Shape.fail
+                $"lstsq: a right-hand side of shape {Shape.show b.Shape} does not fit matrices of shape {Shape.show a.Shape}; want [..., m, n] with [..., m] or [..., m, k]"
+
+        let q, upper = qr a
+        let project b = Contraction.matmul (LinearAlgebra.transposed q.Node) b
+        system "lstsq" (fun _ b -> LinearAlgebra.triangularSolve false false upper.Node (project b)) a b
+
+    // ----- matrix exponential -----
+
+    /// <summary>Matrix exponential, by scaling, a Padé approximant and squaring (Higham 2005).</summary>
+    /// <remarks>
+    /// Derivatives of every order are exact to rounding: the k-th one is a block of the exponential of a matrix of order 2ᵏn, so that it
+    /// costs 8ᵏ times the value and 4ᵏ times its memory.
+    /// </remarks>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square, or an element is not finite.</exception>
+    let expm (a: Tensor) : Tensor = lift LinearAlgebra.expm a

@@ -10,6 +10,9 @@ let private diag (v: Tensor) = v * Tensor.eye v.Size
 /// n × n, invertible, not symmetric.
 let private general (seed: int) (n: int) = varied seed [ n; n ] + (float n) * Tensor.eye n
 
+/// m × n with columns far from dependent.
+let private tall (seed: int) (m: int) (n: int) = (general seed m)[*, 0 .. n - 1]
+
 /// n × n, symmetric positive definite, with eigenvalues apart.
 let private definite (seed: int) (n: int) =
     let m = varied seed [ n; n ]
@@ -220,6 +223,58 @@ let ``equal eigenvalues: finite derivatives, right for symmetric functions and f
     Check.tensors "convention" 0.0 (Tensor.zeros [ 3; 3 ]) dv
 
 [<Fact>]
+let ``QR: the factors, their orders, and least squares`` () =
+    for m, n in [ 1, 1; 4, 4; 5, 3; 30, 20 ] do
+        let a, b = tall m m n, varied 3 [ m ]
+        let q, r = Linalg.qr a
+        Check.tensors "Q R" 1e-12 a (times q r)
+        Check.tensors "QᵀQ" 1e-12 (Tensor.eye n) (times (Tensor.transpose q) q)
+        Check.tensors "triangle" 0.0 (Tensor(LinearAlgebra.triangle false r.Node)) r
+        Assert.True(Array.forall (fun i -> (r[i, i]).item() > 0.0) [| 0 .. n - 1 |])
+        let x = Linalg.lstsq a b
+        Check.shapes "lstsq" [| n |] x.Shape
+        Check.tensors "normal equations" 1e-11 (Tensor.zeros [ n ]) (times (Tensor.transpose a) (times a x - b))
+
+    let a = tall 4 4 2
+    checkOrders "Q" (Linalg.qr >> fst) a
+    checkOrders "R" (Linalg.qr >> snd) a
+    checkOrders "lstsq" (fun a -> Linalg.lstsq a (varied 2 [ 4; 2 ])) a
+    checkBatch "Q" (Linalg.qr >> fst) [ a; 2.0 - a; a * a ]
+
+[<Fact>]
+let ``exponential of a nilpotent, of a rotation, and of a sum that commutes`` () =
+    let nilpotent = Tensor.create [ 3; 3 ] [| 0.0; 2.0; 5.0; 0.0; 0.0; 3.0; 0.0; 0.0; 0.0 |]
+    let expected = Tensor.eye 3 + nilpotent + 0.5 * times nilpotent nilpotent
+    Check.tensors "nilpotent" 1e-15 expected (Linalg.expm nilpotent)
+
+    for angle in [ 0.1; 3.0; 50.0 ] do
+        let c, s = Math.Cos angle, Math.Sin angle
+        let turn = Tensor.create [ 2; 2 ] [| 0.0; -angle; angle; 0.0 |]
+        Check.tensors $"rotation by {angle}" 1e-13 (Tensor.create [ 2; 2 ] [| c; -s; s; c |]) (Linalg.expm turn)
+
+    let a = general 2 4
+    Check.tensors "exp(A)²" 1e-12 (Linalg.expm (2.0 * a)) (times (Linalg.expm a) (Linalg.expm a))
+    Check.tensors "inverse" 1e-12 (Tensor.eye 4) (times (Linalg.expm a) (Linalg.expm -a))
+    Check.number "det" 1e-12 (Math.Exp((trace a).item())) ((Linalg.det (Linalg.expm a)).item())
+
+[<Fact>]
+let ``orders of the exponential`` () =
+    checkOrders "expm" Linalg.expm (varied 2 [ 3; 3 ])
+
+    // ∂ᵏ exp(tA) = Aᵏ exp(tA), through the rule although A commutes with itself.
+    let a = varied 5 [ 3; 3 ]
+    let jet = Diff.jet 4 (fun t -> Linalg.expm (t * a)) (scalar 0.7) (scalar 1.0)
+    let mutable expected = Linalg.expm (0.7 * a)
+
+    for k in 0..4 do
+        Check.tensors $"order {k}" 1e-12 expected jet[k]
+        expected <- times a expected
+
+    // The gradient of tr exp(A) is exp(A)ᵀ.
+    Check.tensors "gradient" 1e-13 (Tensor.transpose (Linalg.expm a)) (Diff.grad (Linalg.expm >> trace) a)
+    checkBatch "expm" Linalg.expm [ a; -a; 3.0 * a ]
+
+[<Fact>]
 let ``batches, by leading axis, vmap and compiled`` () =
     let symmetric = [ for seed in 1..3 -> definite seed 3 ]
     let plain = [ for seed in 1..3 -> general seed 3 ]
@@ -270,3 +325,13 @@ let ``errors name operation, shape and remedy`` () =
 
     Check.fails "symmetric eigen: element [0; 0] is NaN; every element must be finite." (fun () ->
         Linalg.eigvalsh (Tensor.full [ 2; 2 ] nan))
+
+    Check.fails "qr: expected matrices [..., m, n] with m ≥ n, got shape [2; 3]; transpose wide matrices" (fun () ->
+        Linalg.qr (varied 1 [ 2; 3 ]))
+
+    Check.fails
+        "lstsq: a right-hand side of shape [2] does not fit matrices of shape [3; 2]; want [..., m, n] with [..., m] or [..., m, k]"
+        (fun () -> Linalg.lstsq (varied 1 [ 3; 2 ]) (varied 1 [ 2 ]))
+
+    Check.fails "expm: element [1; 0] is NaN; every element must be finite." (fun () ->
+        Linalg.expm (Tensor.create [ 2; 2 ] [| 0.0; 0.0; nan; 0.0 |]))

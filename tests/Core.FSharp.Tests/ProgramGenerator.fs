@@ -371,6 +371,24 @@ module internal ProgramGenerator =
 
         b.Apply(primitive, NoAttr, a)
 
+    /// Columns that are far from dependent: the first ones of a dominant matrix.
+    let private orthonormal (b: Builder) =
+        let a = dominant b
+        let shape = b.Shape a
+        let columns = 1 + b.Random.Next shape[shape.Length - 1]
+        let stop = Array.updateAt (shape.Length - 1) columns shape
+        let zeros, ones = shape |> Array.map (fun _ -> 0), shape |> Array.map (fun _ -> 1)
+        b.Apply(LinearAlgebra.orthonormalP, NoAttr, b.Apply(Linear.sliceP, Window(zeros, stop, ones), a))
+
+    /// The exponential, or its derivative in one or two directions.
+    let private expm (b: Builder) =
+        let n = 1 + b.Random.Next 3
+        let shape = matrices b n n
+        let half = b.Full(shape, 0.5)
+        let argument () = b.Apply(Linear.mulP, NoAttr, b.Like shape, half)
+        let args = Array.init (1 + b.Random.Next 3) (fun _ -> argument ())
+        b.Apply(LinearAlgebra.expmP, NoAttr, args)
+
     /// How to make a step with each primitive; a test demands an entry for every primitive of the table.
     let private makers: IDictionary<string, Builder -> int> =
         let permuted (b: Builder) =
@@ -427,6 +445,8 @@ module internal ProgramGenerator =
             "cholesky", ofDefinite LinearAlgebra.choleskyP
             "eigenvalues", eigen LinearAlgebra.eigenvaluesP false
             "eigenvectors", eigen LinearAlgebra.eigenvectorsP true
+            "orthonormal", orthonormal
+            "expm", expm
         ]
 
     /// Primitives of the table that the generator does not know.

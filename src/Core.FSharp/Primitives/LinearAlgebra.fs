@@ -313,5 +313,101 @@ module internal LinearAlgebra =
     and eigenvalues a = bind eigenvaluesP NoAttr [| a |]
     and eigenvectors a : Node = bind eigenvectorsP NoAttr [| a |]
 
+    // ----- orthogonal factors -------------------------------------------------------------------------------------
+
+    let rec orthonormalP: Primitive = {
+        Name = "orthonormal"
+        Doc = "The factor Q of A = Q R: orthonormal columns, R upper triangular with a positive diagonal."
+        Shape =
+            fun _ s ->
+                let r = s[0].Length
+
+                if r < 2 || s[0][r - 2] < s[0][r - 1] then
+                    Shape.fail
+                        $"qr: expected matrices [..., m, n] with m ≥ n, got shape {Shape.show s[0]}; transpose wide matrices"
+
+                s[0]
+        Derivative = Derivative.Rule(fun _ args q dargs -> dargs[0] |> Option.map (orthonormalTangent args[0] q))
+        Transpose = None
+        Batch = batchOne
+        Simplify = fun _ _ -> None
+        Lower =
+            Lowering.Steps(fun _ s shape slots out ->
+                let r = shape.Length
+                [ OrthonormalStep(count (batchOf s[0]), shape[r - 2], shape[r - 1], slots[0], out) ])
+    }
+
+    /// With C = dA R⁻¹ and M = Qᵀ C: dQ = C − Q (M − Ω), where the skew Ω = Qᵀ dQ has the strict lower triangle of M, because
+    /// M − Ω = dR R⁻¹ is upper triangular.
+    and private orthonormalTangent (a: Node) (q: Node) (da: Node) =
+        let upper = upperFactor a q
+        let c = transposed (triangularSolve false true upper (transposed da))
+        let m = mm (transposed q) c
+        let below = masked (fun i j -> if i > j then 1.0 else 0.0) m
+        sub c (mm q (sub m (sub below (transposed below))))
+
+    /// R = Qᵀ A.
+    and upperFactor (a: Node) (q: Node) = triangle false (mm (transposed q) a)
+
+    let orthonormal a = bind orthonormalP NoAttr [| a |]
+
+    // ----- matrix exponential -------------------------------------------------------------------------------------
+
+    let rec expmP: Primitive = {
+        Name = "expm"
+        Doc = "∂ᵏ/∂t₁…∂tₖ exp(A + t₁E₁ + … + tₖEₖ) at t = 0, for arguments A, E₁, …, Eₖ; exp(A) for A alone."
+        Shape =
+            fun _ s ->
+                checkSquare "expm" s[0]
+                Shape.same "expm" s
+        Derivative = Derivative.Rule expmRule
+        Transpose =
+            Some(fun attr args ct i ->
+                // ⟨W, D(A; E₁, …)⟩ is linear in Eᵢ with gradient D(Aᵀ; …, W, …), the other directions transposed too.
+                args |> Array.mapi (fun j x -> if j = i then ct else transposed x) |> bind expmP attr)
+        Batch = fun p attr args flags n -> bind p attr (Array.map2 (fun x flag -> prependAxis x flag n) args flags)
+        Simplify =
+            fun attr args ->
+                let directions = args[1..]
+
+                if directions |> Array.exists (fun e -> e.Uniform = ValueSome 0.0) then
+                    Some(zeros args[0].Shape)
+                else
+                    // Directions commute; one order makes equal derivatives one node.
+                    let sorted = directions |> Array.sortBy (fun e -> e.Id)
+
+                    if Array.forall2 (fun a b -> obj.ReferenceEquals(a, b)) sorted directions then
+                        None
+                    else
+                        Some(bind expmP attr (Array.append [| args[0] |] sorted))
+        Lower =
+            Lowering.Steps(fun _ _ shape slots out -> [
+                ExponentialStep(count (batchOf shape), shape[shape.Length - 1], slots, out)
+            ])
+    }
+
+    /// A tangent of A is one more direction; in each direction the derivative is linear.
+    and private expmRule attr (args: Node[]) (_: Node) (dargs: Node option[]) =
+        let inDirection i (t: Node) =
+            bind expmP attr (if i = 0 then Array.append args [| t |] else Array.updateAt i t args)
+
+        dargs
+        |> Array.mapi (fun i tangent -> tangent |> Option.map (inDirection i))
+        |> Array.choose id
+        |> Array.fold (fun total t -> total |> Option.map (fun s -> add s t) |> Option.orElse (Some t)) None
+
+    let expm a = bind expmP NoAttr [| a |]
+
     /// The primitives of this file, in order.
-    let primitives = [ triangularSolveP; solveP; signDetP; logAbsDetP; detP; choleskyP; eigenvaluesP; eigenvectorsP ]
+    let primitives = [
+        triangularSolveP
+        solveP
+        signDetP
+        logAbsDetP
+        detP
+        choleskyP
+        eigenvaluesP
+        eigenvectorsP
+        orthonormalP
+        expmP
+    ]

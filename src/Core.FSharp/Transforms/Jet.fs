@@ -80,6 +80,12 @@ module internal Jet =
                     | _ -> ()
 
                 total |> Option.map (fun t -> Graph.bind y.Prim y.Attr (Array.updateAt numerator t y.Args))
+            | Derivative.Rule _ when k = 0 ->
+                // It depends on a tangent variable (a derivative of the matrix exponential, in one of its directions).
+                y.Args
+                |> Array.map (fun x -> coefficient x 0 |> Option.defaultWith (fun () -> Graph.zeros x.Shape))
+                |> Graph.bind y.Prim y.Attr
+                |> Some
             | Derivative.Rule rule ->
                 let slope =
                     match slopes.TryGetValue y with
