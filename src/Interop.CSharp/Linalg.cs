@@ -90,5 +90,28 @@ public static class Linalg
     /// <exception cref="HesseException">The matrices are not square, or an element is not finite.</exception>
     public static (Tensor Values, Tensor Vectors) EigH(Tensor a) => Pair(CoreLinalg.eigh(Tensor.Unwrap(a, nameof(a))));
 
+    /// <summary>Thin QR decomposition of matrices with full column rank: q with orthonormal columns, r upper triangular with a positive diagonal.</summary>
+    /// <param name="a">Shape [..., m, n] with m ≥ n.</param>
+    /// <returns>Shapes [..., m, n] and [..., n, n].</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">There are fewer rows than columns, or an element is not finite.</exception>
+    public static (Tensor Q, Tensor R) Qr(Tensor a) => Pair(CoreLinalg.qr(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>The x of least |A x − b|, for A of full column rank, by QR.</summary>
+    /// <param name="a">Shape [..., m, n] with m ≥ n.</param>
+    /// <param name="b">Shape [..., m, k], or [..., m] for one right-hand side; the same batch axes.</param>
+    /// <returns>Shape [..., n, k], or [..., n].</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">The shapes do not fit, or a column is exactly dependent.</exception>
+    public static Tensor LstSq(Tensor a, Tensor b) =>
+        new(CoreLinalg.lstsq(Tensor.Unwrap(a, nameof(a)), Tensor.Unwrap(b, nameof(b))));
+
+    /// <summary>Matrix exponential; the derivative of order k costs 8ᵏ times the value.</summary>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The matrices are not square, or an element is not finite.</exception>
+    public static Tensor Expm(Tensor a) => new(CoreLinalg.expm(Tensor.Unwrap(a, nameof(a))));
+
     private static (Tensor First, Tensor Second) Pair(Tuple<CoreTensor, CoreTensor> pair) => (new(pair.Item1), new(pair.Item2));
 }

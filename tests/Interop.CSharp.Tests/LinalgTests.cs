@@ -25,6 +25,10 @@ public class LinalgTests
         var (values, vectors) = Linalg.EigH(A);
         Near.Equal(Linalg.EigvalsH(A).ToArray(), values);
         Near.Equal((vectors * values).ToArray(), A.MatMul(vectors));
+        var (q, r) = Linalg.Qr(A);
+        Near.Equal(A, q.MatMul(r));
+        Near.Equal([1.0, 1.0], Linalg.LstSq(A, B));
+        Near.Equal(Linalg.Inverse(Linalg.Expm(A)), Linalg.Expm(-A));
     }
 
     [Fact]
