@@ -155,12 +155,18 @@ module internal IntervalFunctions =
         let turns x = (x - first) / (2.0 * Math.PI)
         Math.Floor(turns a.Upper + slack) >= Math.Ceiling(turns a.Lower - slack)
 
+    /// Beyond the first quadrant the double-double error is absolute, below 10⁻³⁰ (1 + |x|); it shows where the result is close to 0.
+    let private angle f (x: float) =
+        let struct (lower, upper) = around f x
+        let error = if abs x < 0.75 then 0.0 else 1e-29 * (1.0 + abs x)
+        struct (lower - error, upper + error)
+
     let private wave f top bottom (a: Interval) =
         if not (abs a.Lower < largestAngle && abs a.Upper < largestAngle) then
             Interval(-1.0, 1.0)
         else
-            let struct (l1, u1) = around f a.Lower
-            let struct (l2, u2) = around f a.Upper
+            let struct (l1, u1) = angle f a.Lower
+            let struct (l2, u2) = angle f a.Upper
 
             Interval(
                 (if mayHold bottom a then -1.0 else Math.Min(l1, l2)),

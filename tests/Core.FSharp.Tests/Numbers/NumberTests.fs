@@ -210,3 +210,16 @@ let ``intervals of points are a few units in the last place wide, and exact wher
     let tenth = IntervalFunctions.div (Interval(1.0, 1.0)) (Interval(10.0, 10.0))
     Assert.True(tenth.Lower < tenth.Upper)
     Assert.Equal("[-1, 2]", string (Interval(-1.0, 2.0)))
+
+[<Fact>]
+let ``the sine of a float64 next to a multiple of π is held, however small`` () =
+    for k in [ 1; 7; 355; 100000 ] do
+        let x = float k * Math.PI
+
+        let sine =
+            IntervalFunctions.eval TileOp.Sin (Interval.OfFloat x) (Interval.OfFloat 0.0) (Interval.OfFloat 0.0)
+        // sin x = ±(x − kπ) to the third order, with π in fractions.
+        let distance = BigRational.OfFloat x - fraction k 1 * pi
+        let expected = if k % 2 = 0 then distance else -distance
+        Assert.True(BigRational.OfFloat sine.Lower <= expected && expected <= BigRational.OfFloat sine.Upper)
+        Assert.True(sine.Width < 1e-22)
