@@ -26,6 +26,8 @@ type internal Attr =
     | Triangle of lower: bool * transposed: bool
     /// Whether the transpose of a matrix is meant.
     | Transposed of bool
+    /// An axis, and whether it is gone through from its end (for sorting: descending).
+    | Directed of axis: int * reverse: bool
 
 /// How a primitive becomes work for the executor.
 [<RequireQualifiedAccess; NoEquality; NoComparison>]

@@ -127,6 +127,116 @@ module Tensor =
     /// <param name="t">Any shape.</param>
     let erf (t: Tensor) = lift1 Elementwise.erf t
 
+    /// <summary>Tangent.</summary>
+    /// <param name="t">Any shape, radians.</param>
+    let tan (t: Tensor) = sin t / cos t
+
+    /// <summary>Hyperbolic sine.</summary>
+    /// <param name="t">Any shape.</param>
+    let sinh (t: Tensor) = lift1 Special.sinh t
+
+    /// <summary>Hyperbolic cosine.</summary>
+    /// <param name="t">Any shape.</param>
+    let cosh (t: Tensor) = lift1 Special.cosh t
+
+    /// <summary>Inverse sine, radians; NaN outside [−1, 1].</summary>
+    /// <param name="t">Any shape.</param>
+    let asin (t: Tensor) = lift1 Special.asin t
+
+    /// <summary>Inverse cosine, radians; NaN outside [−1, 1].</summary>
+    /// <param name="t">Any shape.</param>
+    let acos (t: Tensor) = lift1 Special.acos t
+
+    /// <summary>Inverse tangent, radians.</summary>
+    /// <param name="t">Any shape.</param>
+    let atan (t: Tensor) = lift1 Special.atan t
+
+    /// <summary>The angle of the point (x, y), in (−π, π]. At the origin it is 0 or ±π, by the signs of the zeros, and every
+    /// derivative is 0 by convention.</summary>
+    /// <param name="y">Broadcasts with x.</param>
+    /// <param name="x">Broadcasts with y.</param>
+    let atan2 (y: Tensor) (x: Tensor) = lift2 "atan2" Special.atan2 y x
+
+    /// <summary>Inverse hyperbolic sine.</summary>
+    /// <param name="t">Any shape.</param>
+    let asinh (t: Tensor) = lift1 Special.asinh t
+
+    /// <summary>Inverse hyperbolic cosine; NaN below 1.</summary>
+    /// <param name="t">Any shape.</param>
+    let acosh (t: Tensor) = lift1 Special.acosh t
+
+    /// <summary>Inverse hyperbolic tangent; NaN outside [−1, 1].</summary>
+    /// <param name="t">Any shape.</param>
+    let atanh (t: Tensor) = lift1 Special.atanh t
+
+    /// <summary>Cube root, also of negative numbers.</summary>
+    /// <param name="t">Any shape.</param>
+    let cbrt (t: Tensor) = lift1 Special.cbrt t
+
+    /// <summary>1 / t.</summary>
+    /// <param name="t">Any shape.</param>
+    let reciprocal (t: Tensor) = 1.0 / t
+
+    /// <summary>1 − erf(t), with all digits in the right tail.</summary>
+    /// <param name="t">Any shape.</param>
+    let erfc (t: Tensor) = lift1 Special.erfc t
+
+    /// <summary>e^(t²) erfc(t), which neither underflows nor overflows for t ≥ −26. The k-th derivative loses a factor t^(2k) of
+    /// the relative precision for large positive t.</summary>
+    /// <param name="t">Any shape.</param>
+    let erfcx (t: Tensor) = lift1 Special.erfcx t
+
+    /// <summary>Density of the standard normal distribution.</summary>
+    /// <param name="t">Any shape.</param>
+    let normalPdf (t: Tensor) = lift1 Special.normalPdf t
+
+    /// <summary>Distribution function Φ of the standard normal distribution, with all digits in the left tail.</summary>
+    /// <param name="t">Any shape.</param>
+    let normalCdf (t: Tensor) = lift1 Special.normalCdf t
+
+    /// <summary>log Φ(t), in both tails. The slope is exact to rounding everywhere; the k-th derivative loses a factor
+    /// t^(2k − 2) of the relative precision in the far left tail.</summary>
+    /// <param name="t">Any shape.</param>
+    let normalLogCdf (t: Tensor) = lift1 Special.logNormalCdf t
+
+    /// <summary>log |Γ(t)|; +∞ at the poles 0, −1, ….</summary>
+    /// <param name="t">Any shape.</param>
+    let lgamma (t: Tensor) = lift1 Special.logGamma t
+
+    /// <summary>The derivative of order n of the digamma function, ψ⁽ⁿ⁾(t); at the poles 0, −1, … NaN for even n, +∞ for odd n.</summary>
+    /// <param name="n">The order, 0 to 170; 0 is digamma itself.</param>
+    /// <param name="t">Any shape.</param>
+    /// <exception cref="T:Hesse.HesseException">The order is out of range.</exception>
+    let polygamma (n: int) (t: Tensor) =
+        if n < 0 || n > 170 then
+            Shape.fail $"polygamma: order {n} is out of range; want 0 to 170"
+
+        Tensor(Special.polygamma (Graph.full t.Node.Shape (float n)) t.Node)
+
+    /// <summary>ψ = (log Γ)′.</summary>
+    /// <param name="t">Any shape.</param>
+    let digamma (t: Tensor) = polygamma 0 t
+
+    /// <summary>log(1 + eᵗ) without overflow; its derivative is the sigmoid, to every order.</summary>
+    /// <param name="t">Any shape.</param>
+    let softplus (t: Tensor) = lift1 Special.softplus t
+
+    /// <summary>log of the sigmoid, without overflow.</summary>
+    /// <param name="t">Any shape.</param>
+    let logSigmoid (t: Tensor) = -softplus(-t)
+
+    /// <summary>t · sigmoid(t), also called swish.</summary>
+    /// <param name="t">Any shape.</param>
+    let silu (t: Tensor) = t * sigmoid t
+
+    /// <summary>t · Φ(t), the exact form (Hendrycks and Gimpel 2016).</summary>
+    /// <param name="t">Any shape.</param>
+    let gelu (t: Tensor) = t * normalCdf t
+
+    /// <summary>The approximation ½t (1 + tanh(√(2/π) (t + 0.044715 t³))) of GELU (Hendrycks and Gimpel 2016), with all digits in the left tail.</summary>
+    /// <param name="t">Any shape.</param>
+    let geluTanh (t: Tensor) = t * sigmoid (2.0 * System.Math.Sqrt(2.0 / System.Math.PI) * (t + 0.044715 * t * t * t))
+
     /// <summary>max(t, 0), with derivative 0 at 0.</summary>
     /// <param name="t">Any shape.</param>
     let relu (t: Tensor) = lift1 Elementwise.relu t
@@ -161,6 +271,17 @@ module Tensor =
     /// <param name="b">Broadcasts with a.</param>
     let minimum (a: Tensor) (b: Tensor) = lift2 "minimum" Elementwise.min a b
 
+    /// <summary>t held between two bounds; the derivative is 1 strictly between them and 0 elsewhere, also at the bounds.</summary>
+    /// <param name="low">The lower bound.</param>
+    /// <param name="high">The upper bound; not below the lower one.</param>
+    /// <param name="t">Any shape.</param>
+    /// <exception cref="T:Hesse.HesseException">The bounds are NaN or in the wrong order.</exception>
+    let clip (low: float) (high: float) (t: Tensor) =
+        if not (low <= high) then
+            Shape.fail $"clip: bounds {low} and {high} are not in order; want low ≤ high"
+
+        minimum (maximum t (scalar low)) (scalar high)
+
     /// <summary>aᵇ.</summary>
     /// <param name="a">The base.</param>
     /// <param name="b">The exponent.</param>
@@ -180,6 +301,44 @@ module Tensor =
     /// <param name="a">Broadcasts with b.</param>
     /// <param name="b">Broadcasts with a.</param>
     let equal (a: Tensor) (b: Tensor) = lift2 "equal" Elementwise.equal a b
+
+    /// <summary>The mask a &lt; b: 1 where it holds, 0 elsewhere.</summary>
+    /// <param name="a">Broadcasts with b.</param>
+    /// <param name="b">Broadcasts with a.</param>
+    let less (a: Tensor) (b: Tensor) = lift2 "less" (fun a b -> Elementwise.greater b a) a b
+
+    /// <summary>The mask a ≤ b: 1 where it holds, 0 elsewhere.</summary>
+    /// <param name="a">Broadcasts with b.</param>
+    /// <param name="b">Broadcasts with a.</param>
+    let lessEqual (a: Tensor) (b: Tensor) = lift2 "lessEqual" (fun a b -> Elementwise.greaterEqual b a) a b
+
+    /// <summary>The mask a ≠ b: 1 where it holds (also where one is NaN), 0 elsewhere.</summary>
+    /// <param name="a">Broadcasts with b.</param>
+    /// <param name="b">Broadcasts with a.</param>
+    let notEqual (a: Tensor) (b: Tensor) = 1.0 - lift2 "notEqual" Elementwise.equal a b
+
+    /// <summary>The mask of NaN elements.</summary>
+    /// <param name="t">Any shape.</param>
+    let isNaN (t: Tensor) = notEqual t t
+
+    /// <summary>The mask of elements that are neither NaN nor infinite.</summary>
+    /// <param name="t">Any shape.</param>
+    let isFinite (t: Tensor) = less (abs t) (scalar infinity)
+
+    /// <summary>The mask of what does not hold: 1 where the mask is 0, 0 elsewhere.</summary>
+    /// <param name="mask">Any shape; all but 0 counts as true, also NaN.</param>
+    let logicalNot (mask: Tensor) = equal mask (scalar 0.0)
+
+    /// <summary>The mask of where both hold.</summary>
+    /// <param name="a">Broadcasts with b; all but 0 counts as true, also NaN.</param>
+    /// <param name="b">Broadcasts with a.</param>
+    let logicalAnd (a: Tensor) (b: Tensor) =
+        lift2 "logicalAnd" Linear.mul (logicalNot (logicalNot a)) (logicalNot (logicalNot b))
+
+    /// <summary>The mask of where at least one holds.</summary>
+    /// <param name="a">Broadcasts with b; all but 0 counts as true, also NaN.</param>
+    /// <param name="b">Broadcasts with a.</param>
+    let logicalOr (a: Tensor) (b: Tensor) = logicalNot (lift2 "logicalOr" Linear.mul (logicalNot a) (logicalNot b))
 
     /// <summary>a where the mask is not 0, b elsewhere; the derivative follows the choice.</summary>
     /// <param name="mask">0 or 1.</param>
@@ -289,6 +448,81 @@ module Tensor =
             Shape.fail $"gather: expected indices of shape [count], got {Shape.show indices.Node.Shape}; flatten them"
 
         Tensor(Linear.gather (Shape.axis "gather" t.Rank axis) t.Node indices.Node)
+
+    /// <summary>The elements of an axis in reverse order.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let flip (axis: int) (t: Tensor) =
+        let axis = Shape.axis "flip" t.Rank axis
+        let last = t.Node.Shape[axis] - 1
+        gather axis (ofArray (Array.init (last + 1) (fun i -> float (last - i)))) t
+
+    // ----- running sums and order -----
+
+    /// <summary>Sums of the elements up to each place of an axis, itself included.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let cumsum (axis: int) (t: Tensor) = Tensor(Ordered.cumulativeSum (Shape.axis "cumsum" t.Rank axis) false t.Node)
+
+    /// <summary>Sums of the elements from each place of an axis to its end, itself included.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let cumsumReverse (axis: int) (t: Tensor) =
+        Tensor(Ordered.cumulativeSum (Shape.axis "cumsumReverse" t.Rank axis) true t.Node)
+
+    /// <summary>Products of the elements up to each place of an axis, itself included. The derivatives divide by nothing, so they are
+    /// right where elements are 0.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let cumprod (axis: int) (t: Tensor) =
+        Tensor(Ordered.cumulativeProduct (Shape.axis "cumprod" t.Rank axis) false t.Node)
+
+    /// <summary>Products of the elements from each place of an axis to its end, itself included.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let cumprodReverse (axis: int) (t: Tensor) =
+        Tensor(Ordered.cumulativeProduct (Shape.axis "cumprodReverse" t.Rank axis) true t.Node)
+
+    /// <summary>The elements of an axis in ascending order; NaN comes last. The derivative follows each element to its place;
+    /// equal elements keep their order.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let sort (axis: int) (t: Tensor) = Tensor(Ordered.sort (Shape.axis "sort" t.Rank axis) false t.Node)
+
+    /// <summary>The elements of an axis in descending order; NaN comes last, and equal elements keep their order.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let sortDescending (axis: int) (t: Tensor) =
+        Tensor(Ordered.sort (Shape.axis "sortDescending" t.Rank axis) true t.Node)
+
+    /// <summary>Along an axis, the index of the element that comes first, second, … in ascending order; NaN comes last, and
+    /// equal elements keep their order. Derivative 0.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let argsort (axis: int) (t: Tensor) = Tensor(Ordered.argsort (Shape.axis "argsort" t.Rank axis) false t.Node)
+
+    /// <summary>Along an axis, the index of the element that comes first, second, … in descending order; NaN comes last, and
+    /// equal elements keep their order. Derivative 0.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape, kept.</param>
+    let argsortDescending (axis: int) (t: Tensor) =
+        Tensor(Ordered.argsort (Shape.axis "argsortDescending" t.Rank axis) true t.Node)
+
+    /// <summary>The largest elements of an axis, in descending order, and their indices along it; as `sortDescending` and
+    /// `argsortDescending`, cut short.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="count">How many, 0 to the axis length; the axis has this length in the results.</param>
+    /// <param name="t">Any shape.</param>
+    /// <exception cref="T:Hesse.HesseException">There are fewer elements than that.</exception>
+    let topK (axis: int) (count: int) (t: Tensor) =
+        let axis = Shape.axis "topK" t.Rank axis
+
+        if count < 0 || count > t.Node.Shape[axis] then
+            Shape.fail
+                $"topK: cannot take {count} elements of axis {axis} of shape {Shape.show t.Node.Shape}; want 0 to {t.Node.Shape[axis]}"
+
+        let values, indices = Ordered.top axis count t.Node
+        Tensor values, Tensor indices
 
     // ----- reductions -----
 

@@ -102,6 +102,12 @@ public static unsafe class TileKernels
             case TileOp.Cos:
                 ElementwiseLoop.Run<CosOp>(a, b, c, dst, n);
                 break;
+            case TileOp.Softplus:
+                ElementwiseLoop.Run<SoftplusOp>(a, b, c, dst, n);
+                break;
+            case >= TileOp.Erfc and <= TileOp.LogGamma or TileOp.Atan2 or TileOp.Polygamma:
+                OneByOne(op, a, b, dst, n);
+                break;
             case TileOp.Pow:
                 Power(a, b, dst, n);
                 break;
@@ -130,6 +136,20 @@ public static unsafe class TileKernels
         TileOp.Tanh => Math.Tanh(a),
         TileOp.Sigmoid => ScalarFunctions.Sigmoid(a),
         TileOp.Erf => ScalarFunctions.Erf(a),
+        TileOp.Erfc => ErrorFunctions.Erfc(a),
+        TileOp.Erfcx => ErrorFunctions.Erfcx(a),
+        TileOp.LogNormalCdf => ErrorFunctions.LogNormalCdf(a),
+        TileOp.Softplus => Math.Max(a, 0) + ScalarFunctions.Log1p(Math.Exp(-Math.Abs(a))),
+        TileOp.Sinh => Math.Sinh(a),
+        TileOp.Cosh => Math.Cosh(a),
+        TileOp.Asin => Math.Asin(a),
+        TileOp.Acos => Math.Acos(a),
+        TileOp.Atan => Math.Atan(a),
+        TileOp.Asinh => Math.Asinh(a),
+        TileOp.Acosh => Math.Acosh(a),
+        TileOp.Atanh => Math.Atanh(a),
+        TileOp.Cbrt => Math.Cbrt(a),
+        TileOp.LogGamma => GammaFunctions.LogGamma(a),
         TileOp.Abs => Math.Abs(a),
         TileOp.Sign => a > 0 ? 1.0 : a < 0 ? -1.0 : a,
         TileOp.Floor => Math.Floor(a),
@@ -138,6 +158,8 @@ public static unsafe class TileKernels
         TileOp.Mul => a * b,
         TileOp.Div => a / b,
         TileOp.Pow => Math.Pow(a, b),
+        TileOp.Atan2 => Math.Atan2(a, b),
+        TileOp.Polygamma => GammaFunctions.Polygamma(a, b),
         TileOp.Max => Math.Max(a, b),
         TileOp.Min => Math.Min(a, b),
         TileOp.Greater => a > b ? 1.0 : 0.0,
@@ -146,6 +168,16 @@ public static unsafe class TileKernels
         TileOp.Select => a != 0 ? b : c,
         _ => throw Unknown(op),
     };
+
+    /// <summary>Functions without a vector form: the scalar one, element by element.</summary>
+    private static void OneByOne(TileOp op, double* a, double* b, double* dst, int n)
+    {
+        double* second = Arity(op) == 2 ? b : a;
+        for (int i = 0; i < n; i++)
+        {
+            dst[i] = Eval(op, a[i], second[i], 0);
+        }
+    }
 
     /// <summary>Powers with a uniform small exponent become products; others use the scalar function.</summary>
     private static void Power(double* a, double* b, double* dst, int n)

@@ -39,6 +39,48 @@ public enum TileOp
     /// <summary>Error function 2/sqrt(pi) ∫₀^a e^(-t²) dt.</summary>
     Erf,
 
+    /// <summary>Complementary error function 1 - erf a, accurate in the right tail.</summary>
+    Erfc,
+
+    /// <summary>Scaled complementary error function e^(a²) erfc a.</summary>
+    Erfcx,
+
+    /// <summary>Logarithm of the standard normal distribution function, accurate in both tails.</summary>
+    LogNormalCdf,
+
+    /// <summary>log(1 + e^a), without overflow.</summary>
+    Softplus,
+
+    /// <summary>Hyperbolic sine.</summary>
+    Sinh,
+
+    /// <summary>Hyperbolic cosine.</summary>
+    Cosh,
+
+    /// <summary>Inverse sine; NaN outside [-1, 1].</summary>
+    Asin,
+
+    /// <summary>Inverse cosine; NaN outside [-1, 1].</summary>
+    Acos,
+
+    /// <summary>Inverse tangent.</summary>
+    Atan,
+
+    /// <summary>Inverse hyperbolic sine.</summary>
+    Asinh,
+
+    /// <summary>Inverse hyperbolic cosine; NaN below 1.</summary>
+    Acosh,
+
+    /// <summary>Inverse hyperbolic tangent; NaN outside [-1, 1].</summary>
+    Atanh,
+
+    /// <summary>Cube root.</summary>
+    Cbrt,
+
+    /// <summary>log |Γ(a)|; +infinity at the poles.</summary>
+    LogGamma,
+
     /// <summary>|a|.</summary>
     Abs,
 
@@ -62,6 +104,12 @@ public enum TileOp
 
     /// <summary>a^b with the special values of IEEE 754 pow.</summary>
     Pow,
+
+    /// <summary>The angle of the point (b, a), in (-π, π]; 0 or ±π at the origin, by the signs of the zeros.</summary>
+    Atan2,
+
+    /// <summary>Derivative of order a (whole, 0 to 170) of the digamma function at b.</summary>
+    Polygamma,
 
     /// <summary>The larger of a and b; NaN when either is NaN; +0 is larger than -0.</summary>
     Max,

@@ -312,6 +312,52 @@ module internal ProgramGenerator =
 
         b.Apply(Elementwise.powP, NoAttr, b.AtLeast(0.5, x), exponent)
 
+    /// One argument inside (−0.8, 0.8), for inverse functions.
+    let private insideUnit primitive (b: Builder) =
+        let t = b.Apply(Elementwise.tanhP, NoAttr, b.Any())
+        let inside = b.Apply(Linear.mulP, NoAttr, t, b.Full(b.Shape t, 0.8))
+        b.Apply(primitive, NoAttr, inside)
+
+    let private atan2 (b: Builder) =
+        let x = b.AtLeast(0.5, b.Any())
+        let x = if b.Flip() then b.Apply(Linear.negP, NoAttr, x) else x
+        let y = b.Like(b.Shape x)
+
+        // The angle jumps across the negative real axis.
+        require (Array.forall2 (fun x y -> x > 0.0 || abs y > kinkDistance) (b.Value x).Data (b.Value y).Data)
+
+        b.Apply(Special.atan2P, NoAttr, y, x)
+
+    let private polygamma (b: Builder) =
+        let x = b.AtLeast(1.5, b.Any())
+        b.Apply(Special.polygammaP, NoAttr, b.Full(b.Shape x, float (b.Random.Next 3)), x)
+
+    let private alongAxis (b: Builder) =
+        let x = b.AnyOfRank 1
+        x, b.Random.Next (b.Shape x).Length
+
+    let private cumulativeSum (b: Builder) =
+        let x, axis = alongAxis b
+        b.Apply(Ordered.cumulativeSumP, Directed(axis, b.Flip()), x)
+
+    let private recurrence (b: Builder) =
+        let x, axis = alongAxis b
+        b.Apply(Ordered.recurrenceP, Directed(axis, b.Flip()), x, b.Like(b.Shape x))
+
+    let private argsort (b: Builder) =
+        let x = b.AnyOfRank 1
+        let y = b.Apply(Ordered.argsortP, Directed((b.Shape x).Length - 1, b.Flip()), x)
+
+        // No two neighbours in the order may change places nearby.
+        let ordered = (Ordered.sort ((b.Shape x).Length - 1) false (b.Value x)).Data
+        let count = Array.last (b.Shape x)
+
+        if count > 0 then
+            for row in Array.chunkBySize count ordered do
+                require (row |> Array.pairwise |> Array.forall (fun (p, q) -> q - p > kinkDistance))
+
+        y
+
     let private equal (b: Builder) =
         if b.Flip() then
             let x = b.Any()
@@ -447,6 +493,25 @@ module internal ProgramGenerator =
             "eigenvectors", eigen LinearAlgebra.eigenvectorsP true
             "orthonormal", orthonormal
             "expm", expm
+            "cumulativeSum", cumulativeSum
+            "recurrence", recurrence
+            "argsort", argsort
+            "sinh", unary Special.sinhP
+            "cosh", unary Special.coshP
+            "asin", insideUnit Special.asinP
+            "acos", insideUnit Special.acosP
+            "atan", unary Special.atanP
+            "asinh", unary Special.asinhP
+            "acosh", guarded Special.acoshP 1.5
+            "atanh", insideUnit Special.atanhP
+            "cbrt", guarded Special.cbrtP 0.5
+            "atan2", atan2
+            "erfc", unary Special.erfcP
+            "erfcx", guarded Special.erfcxP -0.5
+            "logNormalCdf", unary Special.logNormalCdfP
+            "softplus", unary Special.softplusP
+            "polygamma", polygamma
+            "lgamma", guarded Special.logGammaP 1.5
         ]
 
     /// Primitives of the table that the generator does not know.

@@ -130,6 +130,52 @@ public class TensorTests
     }
 
     [Fact]
+    public void SpecialFunctionsAgreeWithMathOrKnownValues()
+    {
+        double[] x = [0.3, 0.7, 0.9];
+        var t = Tensor.FromArray(x);
+        (Func<Tensor, Tensor> Ours, Func<double, double> Theirs)[] pairs =
+        [
+            (u => u.Tan(), Math.Tan),
+            (u => u.Sinh(), Math.Sinh),
+            (u => u.Cosh(), Math.Cosh),
+            (u => u.Asin(), Math.Asin),
+            (u => u.Acos(), Math.Acos),
+            (u => u.Atan(), Math.Atan),
+            (u => u.Atan2(Tensor.Scalar(-2.0)), v => Math.Atan2(v, -2.0)),
+            (u => u.Asinh(), Math.Asinh),
+            (u => (u + 1.0).Acosh(), v => Math.Acosh(v + 1.0)),
+            (u => u.Atanh(), Math.Atanh),
+            (u => u.Cbrt(), Math.Cbrt),
+            (u => u.Reciprocal(), v => 1.0 / v),
+            (u => u.Erfc() + u.Erf(), _ => 1.0),
+            (u => u.Erfcx() / u.Erfc(), v => Math.Exp(v * v)),
+            (u => u.NormalPdf(), v => Math.Exp(-v * v / 2) / Math.Sqrt(2 * Math.PI)),
+            (u => u.NormalCdf() + (-u).NormalCdf(), _ => 1.0),
+            (u => u.NormalLogCdf().Exp() - u.NormalCdf(), _ => 0.0),
+            (u => (u + 1.0).LogGamma() - u.LogGamma(), Math.Log),
+            (u => (u + 1.0).Digamma() - u.Digamma(), v => 1 / v),
+            (u => (u + 1.0).Polygamma(1) - u.Polygamma(1), v => -1 / (v * v)),
+            (u => u.Softplus(), v => Math.Log(1 + Math.Exp(v))),
+            (u => u.LogSigmoid(), v => -Math.Log(1 + Math.Exp(-v))),
+            (u => u.Silu(), v => v / (1 + Math.Exp(-v))),
+            (u => u.Gelu() / u - u.NormalCdf(), _ => 0.0),
+            (u => u.GeluTanh(), v => 0.5 * v * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v)))),
+            (u => u.Clip(0.5, 0.8), v => Math.Clamp(v, 0.5, 0.8)),
+            (u => u.Less(Tensor.Scalar(0.7)), v => v < 0.7 ? 1.0 : 0.0),
+            (u => u.LessEqual(Tensor.Scalar(0.7)), v => v <= 0.7 ? 1.0 : 0.0),
+            (u => u.NotEqualTo(Tensor.Scalar(0.7)), v => v != 0.7 ? 1.0 : 0.0),
+            (u => (u / 0.0).IsFinite(), _ => 0.0),
+            (u => (u * double.NaN).IsNaN(), _ => 1.0),
+            (u => (u - 0.7).LogicalNot(), v => v == 0.7 ? 1.0 : 0.0),
+            (u => u.LogicalAnd(u - 0.7), v => v != 0.7 ? 1.0 : 0.0),
+            (u => (u * 0.0).LogicalOr(u - 0.7), v => v != 0.7 ? 1.0 : 0.0),
+        ];
+
+        Assert.All(pairs, p => Near.Equal([.. x.Select(p.Theirs)], p.Ours(t), 1e-13));
+    }
+
+    [Fact]
     public void ShapeFunctionsRearrange()
     {
         Assert.Equal([2, 6], Matrix.Reshape(2, -1).Shape);
@@ -141,6 +187,25 @@ public class TensorTests
         Near.Equal(Matrix, Tensor.Concat(0, Matrix[..1], Matrix[1..]));
         Near.Equal(Matrix, Tensor.Stack(0, Matrix[0], Matrix[1], Matrix[2]));
         Near.Equal([3, 0, 7, 4, 11, 8], Matrix.Gather(1, Tensor.FromArray(3.0, 0.0)));
+    }
+
+    [Fact]
+    public void RunningSumsAndOrder()
+    {
+        var t = Tensor.FromArray(2.0, -1.0, 3.0);
+        Near.Equal([2, 1, 4], t.CumSum(0));
+        Near.Equal([4, 2, 3], t.CumSumReverse(0));
+        Near.Equal([2, -2, -6], t.CumProd(0));
+        Near.Equal([-6, -3, 3], t.CumProdReverse(0));
+        Near.Equal([3, -1, 2], t.Flip(0));
+        Near.Equal([-1, 2, 3], t.Sort(0));
+        Near.Equal([3, 2, -1], t.SortDescending(0));
+        Near.Equal([1, 0, 2], t.ArgSort(0));
+        Near.Equal([2, 0, 1], t.ArgSortDescending(0));
+        var (values, indices) = t.TopK(0, 2);
+        Near.Equal([3, 2], values);
+        Near.Equal([2, 0], indices);
+        Assert.Throws<HesseException>(() => t.TopK(0, 4));
     }
 
     [Fact]

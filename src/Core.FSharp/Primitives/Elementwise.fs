@@ -34,7 +34,7 @@ module internal Elementwise =
     let private slopeRule (slope: Node -> Node -> Node) =
         Derivative.Rule(fun _ args y dargs -> dargs[0] |> Option.map (fun dx -> mul dx (slope args[0] y)))
 
-    let private unary name doc op slope = elementwise name doc op (slopeRule slope) never
+    let unary name doc op slope = elementwise name doc op (slopeRule slope) never
 
     let private step name doc op = elementwise name doc op Derivative.Zero never
 

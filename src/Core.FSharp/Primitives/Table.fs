@@ -3,4 +3,11 @@ namespace Hesse
 /// All primitives: the table that tests walk.
 module internal Primitives =
     let all: Primitive list =
-        List.concat [ Linear.primitives; Contraction.primitives; Elementwise.primitives; LinearAlgebra.primitives ]
+        List.concat [
+            Linear.primitives
+            Contraction.primitives
+            Elementwise.primitives
+            Special.primitives
+            Ordered.primitives
+            LinearAlgebra.primitives
+        ]

@@ -81,7 +81,7 @@ module internal Jet =
 
                 total |> Option.map (fun t -> Graph.bind y.Prim y.Attr (Array.updateAt numerator t y.Args))
             | Derivative.Rule _ when k = 0 ->
-                // It depends on a tangent variable (a derivative of the matrix exponential, in one of its directions).
+                // Inside another rule's graph, with tangent variables below: the operation on their zeroth coefficients.
                 y.Args
                 |> Array.map (fun x -> coefficient x 0 |> Option.defaultWith (fun () -> Graph.zeros x.Shape))
                 |> Graph.bind y.Prim y.Attr

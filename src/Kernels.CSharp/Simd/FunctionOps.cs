@@ -109,3 +109,15 @@ internal readonly struct CosOp : IElementwise
         where V : struct =>
         Trigonometric.Cos<I, V>(a);
 }
+
+/// <summary>log(1 + e^a) as max(a, 0) + log(1 + e^-|a|).</summary>
+internal readonly struct SoftplusOp : IElementwise
+{
+    public static int Arity => 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Invoke<I, V>(V a, V b, V c)
+        where I : struct, IVectorIsa<V>
+        where V : struct =>
+        I.Add(I.Max(a, I.All(0.0)), Logarithm.Log1p<I, V>(Exponential.Exp<I, V>(I.Or(a, I.All(-0.0)))));
+}
