@@ -590,7 +590,58 @@ module Tensor =
         let e = exp s
         e / expandDims place (sumAxis place e)
 
+    /// <summary>Product over one axis; the derivatives divide by nothing, so they are right where elements are 0.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape; the axis goes away. The product of nothing is 1.</param>
+    let prodAxis (axis: int) (t: Tensor) =
+        let axis = Shape.axis "prod" t.Rank axis
+        let last = t.Node.Shape[axis] - 1
+
+        if last < 0 then
+            ones (Shape.removeAxes [| axis |] t.Node.Shape)
+        else
+            sumAxis axis (slice axis last (last + 1) 1 (cumprod axis t))
+
+    /// <summary>Product of all elements; shape [].</summary>
+    /// <param name="t">Any shape.</param>
+    let prod (t: Tensor) = prodAxis 0 (flatten t)
+
+    /// <summary>Mean squared deviation from the mean over one axis (the sum is divided by n, not by n − 1).</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="t">Any shape; the axis goes away.</param>
+    let varianceAxis (axis: int) (t: Tensor) =
+        let axis = Shape.axis "variance" t.Rank axis
+        meanAxis axis (square (t - expandDims axis (meanAxis axis t)))
+
+    /// <summary>Mean squared deviation of all elements from their mean; shape [].</summary>
+    /// <param name="t">At least one element.</param>
+    let variance (t: Tensor) = mean (square (t - mean t))
+
+    /// The square root, with every derivative 0 at 0.
+    let private rootOrZero (t: Tensor) =
+        let isZero = equal t (scalar 0.0)
+        where isZero (zeros t.Shape) (sqrt (where isZero (scalar 1.0) t))
+
+    /// <summary>Square root of the variance of all elements; shape []. Where it is 0, every derivative is 0 by convention.</summary>
+    /// <param name="t">At least one element.</param>
+    let std (t: Tensor) = rootOrZero (variance t)
+
+    /// <summary>Euclidean norm of all elements; shape []. Where it is 0, every derivative is 0 by convention.</summary>
+    /// <param name="t">Any shape.</param>
+    let norm (t: Tensor) = rootOrZero (sum (square t))
+
     // ----- products -----
+
+    /// <summary>Products of the elements of two vectors, each with each.</summary>
+    /// <param name="a">Shape [m].</param>
+    /// <param name="b">Shape [n]; the result has shape [m; n].</param>
+    /// <exception cref="T:Hesse.HesseException">An argument is not a vector.</exception>
+    let outer (a: Tensor) (b: Tensor) =
+        if a.Rank <> 1 || b.Rank <> 1 then
+            Shape.fail
+                $"outer: expected two vectors, got {Shape.show a.Node.Shape} and {Shape.show b.Node.Shape}; flatten them"
+
+        expandDims 1 a * expandDims 0 b
 
     /// <summary>Matrix product with NumPy's rules: the last axis of a with the second to last of b (the only one of a vector); equal leading axes are a batch.</summary>
     /// <param name="a">Shape [..; m; k] or [k].</param>

@@ -59,6 +59,43 @@ public sealed partial class Tensor
     /// <exception cref="HesseException">The axis is out of range.</exception>
     public Tensor Softmax(int axis) => new(CoreTensors.softmax(axis, Core));
 
+    /// <summary>Product of all elements.</summary>
+    /// <returns>Shape [].</returns>
+    public Tensor Prod() => new(CoreTensors.prod(Core));
+
+    /// <summary>Product over one axis; its derivatives are right where elements are 0.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The shape without the axis.</returns>
+    /// <exception cref="HesseException">The axis is out of range.</exception>
+    public Tensor Prod(int axis) => new(CoreTensors.prodAxis(axis, Core));
+
+    /// <summary>Mean squared deviation of all elements from their mean.</summary>
+    /// <returns>Shape [].</returns>
+    /// <exception cref="HesseException">There are no elements.</exception>
+    public Tensor Variance() => new(CoreTensors.variance(Core));
+
+    /// <summary>Mean squared deviation from the mean over one axis.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The shape without the axis.</returns>
+    /// <exception cref="HesseException">The axis is out of range.</exception>
+    public Tensor Variance(int axis) => new(CoreTensors.varianceAxis(axis, Core));
+
+    /// <summary>Square root of the variance; where it is 0, every derivative is 0 by convention.</summary>
+    /// <returns>Shape [].</returns>
+    /// <exception cref="HesseException">There are no elements.</exception>
+    public Tensor Std() => new(CoreTensors.std(Core));
+
+    /// <summary>Euclidean norm of all elements; where it is 0, every derivative is 0 by convention.</summary>
+    /// <returns>Shape [].</returns>
+    public Tensor Norm() => new(CoreTensors.norm(Core));
+
+    /// <summary>Products of the elements of two vectors, each with each.</summary>
+    /// <param name="other">Shape [n], where this tensor has shape [m].</param>
+    /// <returns>Shape [m; n].</returns>
+    /// <exception cref="ArgumentNullException">The other tensor is null.</exception>
+    /// <exception cref="HesseException">An operand is not a vector.</exception>
+    public Tensor Outer(Tensor other) => new(CoreTensors.outer(Core, Unwrap(other, nameof(other))));
+
     /// <summary>Matrix product with NumPy's rules; equal leading axes are a batch.</summary>
     /// <param name="other">Shape [..; k; n] or [k], where this tensor has shape [..; m; k] or [k].</param>
     /// <returns>Shape [..; m; n]; the axis of a vector operand goes away.</returns>

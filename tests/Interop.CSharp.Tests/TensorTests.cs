@@ -217,6 +217,13 @@ public class TensorTests
         Near.Equal(5.5, Matrix.Mean());
         Near.Equal([1.5, 5.5, 9.5], Matrix.Mean(1));
         Near.Equal(11, Matrix.Max());
+        Near.Equal(0, Matrix.Prod());
+        Near.Equal([0, 840, 7920], Matrix.Prod(1));
+        Near.Equal(143.0 / 12.0, Matrix.Variance(), 1e-12);
+        Near.Equal([1.25, 1.25, 1.25], Matrix.Variance(1), 1e-12);
+        Near.Equal(Math.Sqrt(143.0 / 12.0), Matrix.Std(), 1e-12);
+        Near.Equal(Math.Sqrt(506.0), Matrix.Norm(), 1e-12);
+        Near.Equal([0, 0, 1, 2], Tensor.Arange(2).Outer(Tensor.FromArray(1.0, 2.0)));
         Near.Equal([3, 7, 11], Matrix.Max(1));
         var logits = Tensor.FromArray(1000.0, 1000.0 + Math.Log(3.0));
         Near.Equal(1000.0 + Math.Log(4.0), logits.LogSumExp(0));

@@ -81,6 +81,33 @@ let ``a product has every derivative where elements are 0`` () =
         Check.tensors "fourth" 1e-15 (scalar 0.0) jet[4]
 
 [<Fact>]
+let ``product, variance, deviation, norm and outer product`` () =
+    let x = Tensor.create [ 2; 3 ] [| 1.0; 2.0; 3.0; 4.0; 0.0; -1.0 |]
+    Check.tensors "prod 0" 0.0 (vector [ 4.0; 0.0; -3.0 ]) (Tensor.prodAxis 0 x)
+    Check.tensors "prod -1" 0.0 (vector [ 6.0; 0.0 ]) (Tensor.prodAxis -1 x)
+    Check.tensors "prod" 0.0 (scalar 0.0) (Tensor.prod x)
+    Check.tensors "gradient" 0.0 (Tensor.create [ 2; 3 ] [| 0.0; 0.0; 0.0; 0.0; -24.0; 0.0 |]) (Diff.grad Tensor.prod x)
+    Check.tensors "nothing" 0.0 (Tensor.ones [ 2 ]) (Tensor.prodAxis 1 (Tensor.zeros [ 2; 0 ]))
+    Check.tensors "one" 0.0 (scalar 3.0) (Tensor.prod (scalar 3.0))
+    Check.tensors "variance" 1e-15 (scalar (31.0 / 6.0 - 2.25)) (Tensor.variance x)
+    Check.tensors "variance 1" 1e-15 (vector [ 2.0 / 3.0; 14.0 / 3.0 ]) (Tensor.varianceAxis 1 x)
+    Check.tensors "std" 1e-15 (scalar (Math.Sqrt(31.0 / 6.0 - 2.25))) (Tensor.std x)
+    let v = vector [ 3.0; 4.0 ]
+    Check.tensors "norm" 0.0 (scalar 5.0) (Tensor.norm v)
+    Check.tensors "direction" 1e-16 (vector [ 0.6; 0.8 ]) (Diff.grad Tensor.norm v)
+    // (I − v vᵀ / |v|²) / |v|
+    Check.tensors
+        "Hessian"
+        1e-16
+        (Tensor.create [ 2; 2 ] [| 0.128; -0.096; -0.096; 0.072 |])
+        (Diff.hessian Tensor.norm v)
+
+    Check.tensors "at 0" 0.0 (Tensor.zeros [ 2; 2 ]) (Diff.hessian Tensor.norm (Tensor.zeros [ 2 ]))
+    Check.tensors "constant" 0.0 (Tensor.zeros [ 2 ]) (Diff.grad Tensor.std (Tensor.ones [ 2 ]))
+    Check.tensors "outer" 0.0 (Tensor.create [ 2; 2 ] [| 9.0; 12.0; 12.0; 16.0 |]) (Tensor.outer v v)
+    Check.fails "outer: expected two vectors, got [2; 3] and [2]; flatten them" (fun () -> Tensor.outer x v)
+
+[<Fact>]
 let ``jet of a running product is that of the power`` () =
     // cumprod of (t, t, t, t, t) is (t, t², …, t⁵).
     let f t = Tensor.cumprod 0 (Tensor.broadcastTo [ 5 ] t)
