@@ -11,6 +11,27 @@ open Hesse.Kernels
 /// through such products belongs into x.
 [<RequireQualifiedAccess>]
 module Exact =
+    /// Special functions have float64 kernels only.
+    let private special =
+        set [
+            TileOp.Erfc
+            TileOp.Erfcx
+            TileOp.LogNormalCdf
+            TileOp.Softplus
+            TileOp.Sinh
+            TileOp.Cosh
+            TileOp.Asin
+            TileOp.Acos
+            TileOp.Atan
+            TileOp.Asinh
+            TileOp.Acosh
+            TileOp.Atanh
+            TileOp.Cbrt
+            TileOp.LogGamma
+            TileOp.Atan2
+            TileOp.Polygamma
+        ]
+
     let internal rationals: Arithmetic<BigRational> = {
         Name = "Exact.rational"
         Missing =
@@ -26,6 +47,7 @@ module Exact =
                 TileOp.Sigmoid
                 TileOp.Erf
             ]
+            + special
         OfFloat = BigRational.OfFloat
         Eval =
             fun op a b c ->
@@ -61,7 +83,7 @@ module Exact =
 
     let internal doubleDoubles: Arithmetic<DoubleDouble> = {
         Name = "Exact.doubleDouble"
-        Missing = Set.empty
+        Missing = special
         OfFloat = DoubleDouble.OfFloat
         Eval =
             fun op a b c ->
@@ -109,7 +131,7 @@ module Exact =
 
     let internal intervals: Arithmetic<Interval> = {
         Name = "Exact.interval"
-        Missing = Set.empty
+        Missing = special
         OfFloat = Interval.OfFloat
         Eval = IntervalFunctions.eval
         Index =

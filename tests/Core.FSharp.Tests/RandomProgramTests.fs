@@ -61,7 +61,7 @@ let ``every primitive has a generator entry and occurs in programs`` () =
     Assert.Empty(ProgramGenerator.unknown ())
 
     let seen =
-        [ 1..400 ]
+        [ 1..800 ]
         |> List.collect (fun seed ->
             (ProgramGenerator.generate seed).Steps
             |> Array.choose (function
@@ -73,7 +73,7 @@ let ``every primitive has a generator entry and occurs in programs`` () =
 
     for p in Primitives.all do
         let times = defaultArg (Map.tryFind p.Name seen) 0
-        Assert.True(times >= 10, $"{p.Name} occurs only {times} times in 400 programs")
+        Assert.True(times >= 10, $"{p.Name} occurs only {times} times in 800 programs")
 
 [<Fact>]
 let ``programs are not trivial`` () =

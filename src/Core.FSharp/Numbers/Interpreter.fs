@@ -246,10 +246,15 @@ module internal Interpreter =
                 let args = node.Args |> Array.map value
 
                 if not (supports n node.Prim) then
+                    let onlyFloat =
+                        List.concat [ Special.primitives; Ordered.primitives; LinearAlgebra.primitives ]
+                        |> List.exists (fun p -> obj.ReferenceEquals(p, node.Prim))
+
                     let remedy =
-                        match node.Prim.Lower with
-                        | Lowering.Tile _ -> "use Exact.doubleDouble or Exact.interval"
-                        | _ -> "linear algebra has float64 kernels only; leave it out of the function"
+                        if onlyFloat then
+                            "it has float64 kernels only; leave it out of the function"
+                        else
+                            "use Exact.doubleDouble or Exact.interval"
 
                     Shape.fail
                         $"{n.Name}: the graph contains {node.Prim.Name}, which these numbers do not have; {remedy}"

@@ -55,6 +55,10 @@ let private pi =
 
     fraction 16 1 * arctan 5 - fraction 4 1 * arctan 239
 
+/// The elementwise operations that intervals have.
+let private operations =
+    Enum.GetValues<TileOp>() |> Array.filter (Exact.intervals.Missing.Contains >> not)
+
 [<Fact>]
 let ``a float64 becomes a fraction and comes back`` () =
     for x in [ 0.0; 1.0; -0.1; 5e-324; -2.2250738585072014e-308; 1.7976931348623157e308; 3e-310 ] do
@@ -181,7 +185,7 @@ let ``intervals of every operation hold its values at random numbers inside`` ()
         | 2 -> Interval(a, a)
         | _ -> Interval(Math.Floor a, Math.Floor a + float (random.Next 3))
 
-    for op in Enum.GetValues<TileOp>() do
+    for op in operations do
         for _ in 1..1500 do
             let a, b, c = interval (), interval (), interval ()
             let result = IntervalFunctions.eval op a b c
@@ -198,7 +202,7 @@ let ``intervals of every operation hold its values at random numbers inside`` ()
 
 [<Fact>]
 let ``intervals of points are a few units in the last place wide, and exact where float64 is`` () =
-    for op in Enum.GetValues<TileOp>() do
+    for op in operations do
         for _ in 1..200 do
             let a, b, c = 0.5 + random.NextDouble(), 0.5 + random.NextDouble(), random.NextDouble()
             let at = Interval.OfFloat
