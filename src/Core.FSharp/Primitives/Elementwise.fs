@@ -224,11 +224,6 @@ module internal Elementwise =
     let min a b = bind minP NoAttr [| a; b |]
     let relu (a: Node) = max a (zeros a.Shape)
 
-    let private axesOf attr =
-        match attr with
-        | Axes a -> a
-        | _ -> [||]
-
     /// Repeats a reduced node along the axes that the reduction took away.
     let spread (shape: int[]) (axes: int[]) (y: Node) =
         broadcast shape (Array.except axes [| 0 .. shape.Length - 1 |]) y
@@ -255,24 +250,7 @@ module internal Elementwise =
         Transpose = None
         Batch = fun p attr args _ _ -> bind p (Axes(axesOf attr |> Array.map ((+) 1))) args
         Simplify = fun attr args -> if (axesOf attr).Length = 0 then Some args[0] else None
-        Lower =
-            Lowering.Steps(fun attr s _ slots out ->
-                let axes = axesOf attr
-                let strides = Shape.strides s[0]
-                let kept = Array.except axes [| 0 .. s[0].Length - 1 |]
-                let pick (from: 'a[]) (which: int[]) = which |> Array.map (fun i -> from[i])
-
-                [
-                    ReduceStep(
-                        ReduceOp.Max,
-                        pick s[0] kept,
-                        pick strides kept,
-                        pick s[0] axes,
-                        pick strides axes,
-                        slots[0],
-                        out
-                    )
-                ])
+        Lower = reduction ReduceOp.Max
     }
 
     let maxOver (axes: int[]) a = bind maxOverP (Axes axes) [| a |]

@@ -13,7 +13,8 @@ module internal Linear =
     let private shift (axes: int[]) = Array.map ((+) 1) axes
     let private prepend (x: int) (xs: int[]) = Array.append [| x |] xs
 
-    let private axesOf attr =
+    /// The axes that an operation is told.
+    let axesOf attr =
         match attr with
         | Axes a -> a
         | _ -> [||]
@@ -45,6 +46,20 @@ module internal Linear =
         then
             Shape.fail
                 $"{op}: indices of shape {Shape.show idx} do not fit a tensor of shape {Shape.show x} along axis {axis}; give indices of shape [count]"
+
+    /// A reduction over the axes that the operation is told.
+    let reduction (op: ReduceOp) =
+        Lowering.Steps(fun attr s _ slots out ->
+            let axes = axesOf attr
+            let strides = Shape.strides s[0]
+            let kept = Array.except axes [| 0 .. s[0].Length - 1 |]
+            let pick (from: 'a[]) (which: int[]) = which |> Array.map (fun i -> from[i])
+
+            [
+                ReduceStep(op, pick s[0] kept, pick strides kept, pick s[0] axes, pick strides axes, slots[0], out)
+            ])
+
+    let private sumLowering = reduction ReduceOp.Sum
 
     let rec addP: Primitive = {
         Name = "add"
@@ -192,24 +207,7 @@ module internal Linear =
                         Some(sum (Array.sort (Array.append inner (axes |> Array.map (fun a -> kept[a])))) x.Args[0])
                     | ValueNone when obj.ReferenceEquals(x.Prim, broadcastP) -> sumOfBroadcast axes x
                     | ValueNone -> None
-        Lower =
-            Lowering.Steps(fun attr s _ slots out ->
-                let axes = axesOf attr
-                let strides = Shape.strides s[0]
-                let kept = Array.except axes [| 0 .. s[0].Length - 1 |]
-                let pick (from: 'a[]) (which: int[]) = which |> Array.map (fun i -> from[i])
-
-                [
-                    ReduceStep(
-                        ReduceOp.Sum,
-                        pick s[0] kept,
-                        pick strides kept,
-                        pick s[0] axes,
-                        pick strides axes,
-                        slots[0],
-                        out
-                    )
-                ])
+        Lower = sumLowering
     }
 
     /// Summing over axes that a broadcast made is a multiplication.
