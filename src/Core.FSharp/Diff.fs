@@ -3,6 +3,7 @@ namespace Hesse
 open System
 open System.Collections.Generic
 open Hesse.Linear
+open Hesse.Movement
 open Hesse.Tracing
 
 /// Differentiation, vectorisation and compilation of functions on trees of tensors.

@@ -56,11 +56,11 @@ module internal Einsum =
 
             // [others; n·n], of which every (n + 1)-th element is on the diagonal.
             let flat =
-                Linear.reshape (Array.append outer [| n * n |]) (Linear.transpose (Array.append others [| i; j |]) x)
+                Linear.reshape (Array.append outer [| n * n |]) (Movement.transpose (Array.append others [| i; j |]) x)
 
             let last value rest = Array.append (Array.create others.Length rest) [| value |]
 
-            let diag = Linear.slice (last 0 0) (Array.append outer [| n * n |]) (last (n + 1) 1) flat
+            let diag = Movement.slice (last 0 0) (Array.append outer [| n * n |]) (last (n + 1) 1) flat
 
             diagonal (Array.append (others |> Array.map (fun d -> labels[d])) [| l |], diag)
 
@@ -99,7 +99,7 @@ module internal Einsum =
 
                 let kept = ls |> Array.filter (fun l -> Array.contains l out)
                 let summed = Linear.sum gone x
-                Linear.transpose (out |> Array.map (fun l -> Array.IndexOf(kept, l))) summed
+                Movement.transpose (out |> Array.map (fun l -> Array.IndexOf(kept, l))) summed
             | _ ->
                 let terms = Array.ofList terms
 

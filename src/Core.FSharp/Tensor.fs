@@ -2,6 +2,7 @@ namespace Hesse
 
 open System
 open Hesse.Linear
+open Hesse.Movement
 
 /// Elementwise operations with NumPy's broadcasting, on nodes.
 module internal Broadcasting =

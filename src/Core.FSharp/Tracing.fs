@@ -4,6 +4,7 @@ open System
 open System.Runtime.ExceptionServices
 open System.Threading.Tasks
 open Hesse.Linear
+open Hesse.Movement
 
 /// What the transformations of `Diff` share: from functions on trees to graphs, and back.
 module internal Tracing =

@@ -1,5 +1,5 @@
 using System;
-using CoreTensors = Hesse.TensorModule;
+using CoreTensors = Hesse.TensorCreation.Tensor;
 
 namespace Hesse.Interop;
 

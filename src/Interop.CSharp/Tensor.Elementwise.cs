@@ -1,6 +1,6 @@
 using System;
 using CoreTensor = Hesse.Tensor;
-using CoreTensors = Hesse.TensorModule;
+using CoreTensors = Hesse.TensorElementwise.Tensor;
 
 namespace Hesse.Interop;
 

@@ -1,16 +1,10 @@
 using System;
-using CoreTensors = Hesse.TensorModule;
+using CoreTensors = Hesse.TensorOrdered.Tensor;
 
 namespace Hesse.Interop;
 
 public sealed partial class Tensor
 {
-    /// <summary>The elements of an axis in reverse order.</summary>
-    /// <param name="axis">The axis; negative counts from the end.</param>
-    /// <returns>The same shape.</returns>
-    /// <exception cref="HesseException">The axis is out of range.</exception>
-    public Tensor Flip(int axis) => new(CoreTensors.flip(axis, Core));
-
     /// <summary>Sums of the elements up to each place of an axis, itself included.</summary>
     /// <param name="axis">The axis; negative counts from the end.</param>
     /// <returns>The same shape.</returns>

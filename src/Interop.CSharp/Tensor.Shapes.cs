@@ -1,7 +1,7 @@
 using System;
 using System.Runtime.CompilerServices;
 using CoreTensor = Hesse.Tensor;
-using CoreTensors = Hesse.TensorModule;
+using CoreTensors = Hesse.TensorShapes.Tensor;
 
 namespace Hesse.Interop;
 
@@ -163,4 +163,10 @@ public sealed partial class Tensor
         var shape = part.Shape;
         return CoreTensors.reshape((int[])[.. shape[..axis], .. shape[(axis + 1)..]], part);
     }
+
+    /// <summary>The elements of an axis in reverse order.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="HesseException">The axis is out of range.</exception>
+    public Tensor Flip(int axis) => new(CoreTensors.flip(axis, Core));
 }

@@ -19,7 +19,7 @@ let ``the same operation on the same arguments is one node`` () =
 [<Fact>]
 let ``attributes are compared by value`` () =
     let x = Graph.variable [| 2; 3 |]
-    Assert.True(same (Linear.transpose [| 1; 0 |] x) (Linear.transpose [| 1; 0 |] x))
+    Assert.True(same (Movement.transpose [| 1; 0 |] x) (Movement.transpose [| 1; 0 |] x))
     Assert.False(same (Linear.sum [| 0 |] x) (Linear.sum [| 1 |] x))
 
 [<Fact>]

@@ -217,12 +217,12 @@ module internal ProgramGenerator =
         let start = shape |> Array.map (fun d -> b.Random.Next(max d 1))
         let stop = Array.map2 (fun s d -> if d = 0 then 0 else s + 1 + b.Random.Next(d - s)) start shape
         let step = shape |> Array.map (fun _ -> 1 + b.Random.Next 2)
-        b.Apply(Linear.sliceP, Window(start, stop, step), x)
+        b.Apply(Movement.sliceP, Window(start, stop, step), x)
 
     let private pad (b: Builder) =
         let x = b.AnyOfRank 1
         let some () = b.Shape x |> Array.map (fun _ -> b.Random.Next 2)
-        b.Apply(Linear.padP, Padding(some (), some (), some ()), x)
+        b.Apply(Movement.padP, Padding(some (), some (), some ()), x)
 
     let private concat (b: Builder) =
         let x = b.AnyOfRank 1
@@ -231,7 +231,7 @@ module internal ProgramGenerator =
 
         let others = Array.init (b.Random.Next 3) (fun _ -> b.Like(Array.updateAt axis (b.Length()) shape))
 
-        b.Apply(Linear.concatP, Axes [| axis |], Array.append [| x |] others)
+        b.Apply(Movement.concatP, Axes [| axis |], Array.append [| x |] others)
 
     /// Indices below `size`, shape [count]: given, or computed from a value as ⌊size · sigmoid⌋.
     let private indices (b: Builder) count size =
@@ -249,14 +249,14 @@ module internal ProgramGenerator =
         let x = b.AnyOfRank 1
         let axis = b.Random.Next (b.Shape x).Length
         let size = (b.Shape x)[axis]
-        b.Apply(Linear.gatherP, Axes [| axis |], x, indices b (if size = 0 then 0 else b.Length()) size)
+        b.Apply(Movement.gatherP, Axes [| axis |], x, indices b (if size = 0 then 0 else b.Length()) size)
 
     let private scatterAdd (b: Builder) =
         let x = b.AnyOfRank 1
         let axis = b.Random.Next (b.Shape x).Length
         let count = (b.Shape x)[axis]
         let size = max 1 (b.Length())
-        b.Apply(Linear.scatterAddP, Along(axis, size), x, indices b count size)
+        b.Apply(Movement.scatterAddP, Along(axis, size), x, indices b count size)
 
     let private contract (b: Builder) =
         let x = b.Any()
@@ -387,7 +387,7 @@ module internal ProgramGenerator =
         let shape = b.Shape a
         let r = shape.Length
         let flip = Array.append [| 0 .. r - 3 |] [| r - 1; r - 2 |]
-        let total = b.Apply(Linear.addP, NoAttr, a, b.Apply(Linear.transposeP, Axes flip, a))
+        let total = b.Apply(Linear.addP, NoAttr, a, b.Apply(Movement.transposeP, Axes flip, a))
         b.Apply(Linear.mulP, NoAttr, total, b.Full(shape, 0.5))
 
     let private system primitive (attr: Builder -> Attr) (b: Builder) =
@@ -424,7 +424,7 @@ module internal ProgramGenerator =
         let columns = 1 + b.Random.Next shape[shape.Length - 1]
         let stop = Array.updateAt (shape.Length - 1) columns shape
         let zeros, ones = shape |> Array.map (fun _ -> 0), shape |> Array.map (fun _ -> 1)
-        b.Apply(LinearAlgebra.orthonormalP, NoAttr, b.Apply(Linear.sliceP, Window(zeros, stop, ones), a))
+        b.Apply(LinearAlgebra.orthonormalP, NoAttr, b.Apply(Movement.sliceP, Window(zeros, stop, ones), a))
 
     /// The exponential, or its derivative in one or two directions.
     let private expm (b: Builder) =
@@ -439,7 +439,7 @@ module internal ProgramGenerator =
     let private makers: IDictionary<string, Builder -> int> =
         let permuted (b: Builder) =
             let x = b.Any()
-            b.Apply(Linear.transposeP, Axes(shuffle b [| 0 .. (b.Shape x).Length - 1 |]), x)
+            b.Apply(Movement.transposeP, Axes(shuffle b [| 0 .. (b.Shape x).Length - 1 |]), x)
 
         let summed (b: Builder) =
             let x = b.Any()

@@ -182,27 +182,27 @@ module internal Interpreter =
                     positions shape steps 0 |> Array.map (fun p -> args[0][p])
                 | _ -> wrong Linear.broadcastP attr
             Linear.sumP.Name, (fun attr s _ args -> reduce (binary TileOp.Add) (Some zero) (axesOf attr) s[0] args[0])
-            Linear.transposeP.Name,
+            Movement.transposeP.Name,
             fun attr s shape args ->
                 let all = strides s[0]
                 positions shape (axesOf attr |> Array.map (fun d -> all[d])) 0 |> Array.map (fun p -> args[0][p])
-            Linear.sliceP.Name,
+            Movement.sliceP.Name,
             fun attr s shape args ->
                 match attr with
                 | Window(start, _, step) -> slice shape args[0] s[0] start step
-                | _ -> wrong Linear.sliceP attr
-            Linear.padP.Name,
+                | _ -> wrong Movement.sliceP attr
+            Movement.padP.Name,
             fun attr s shape args ->
                 match attr with
                 | Padding(low, _, interior) -> pad zero s[0] shape low interior args[0]
-                | _ -> wrong Linear.padP attr
-            Linear.concatP.Name, (fun attr s _ args -> concat (axisOf attr) s args)
-            Linear.gatherP.Name, (fun attr s shape args -> gather n (axisOf attr) s shape args[0] args[1])
-            Linear.scatterAddP.Name,
+                | _ -> wrong Movement.padP attr
+            Movement.concatP.Name, (fun attr s _ args -> concat (axisOf attr) s args)
+            Movement.gatherP.Name, (fun attr s shape args -> gather n (axisOf attr) s shape args[0] args[1])
+            Movement.scatterAddP.Name,
             fun attr s shape args ->
                 match attr with
                 | Along(axis, size) -> scatterAdd n axis size s shape args[0] args[1]
-                | _ -> wrong Linear.scatterAddP attr
+                | _ -> wrong Movement.scatterAddP attr
             Contraction.contractP.Name,
             fun attr s _ args ->
                 match attr with

@@ -119,7 +119,7 @@ module internal Contraction =
     /// If x is a transpose, its argument with the labels that it has there.
     let private lookThrough (x: Node) (labels: int[]) =
         match x.Attr with
-        | Axes p when obj.ReferenceEquals(x.Prim, Linear.transposeP) ->
+        | Axes p when obj.ReferenceEquals(x.Prim, Movement.transposeP) ->
             let below = Array.zeroCreate labels.Length
             p |> Array.iteri (fun i d -> below[d] <- labels[i])
             Some(x.Args[0], below)
@@ -191,7 +191,7 @@ module internal Contraction =
         let freeB = lo |> Array.filter (fun l -> Array.contains l lb && not (Array.contains l la))
 
         let arrange (labels: int[]) (target: int[]) x =
-            Linear.transpose (target |> Array.map (fun l -> Array.IndexOf(labels, l))) x
+            Movement.transpose (target |> Array.map (fun l -> Array.IndexOf(labels, l))) x
 
         let la' = Array.concat [ both; freeA; summed ]
         let lb' = Array.concat [ both; freeB; summed ]

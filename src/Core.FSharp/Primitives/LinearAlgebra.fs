@@ -4,6 +4,7 @@ open System
 open Hesse.Kernels
 open Hesse.Graph
 open Hesse.Linear
+open Hesse.Movement
 
 /// Solvers, factorisations and determinants of the matrices in the last two axes; the axes before them are a batch.
 ///

@@ -4,6 +4,7 @@ open System
 open Hesse.Kernels
 open Hesse.Graph
 open Hesse.Linear
+open Hesse.Movement
 
 /// Operations in which the order of the elements along an axis matters: running sums, linear recurrences, sorting.
 module internal Ordered =

@@ -5,6 +5,7 @@ module internal Primitives =
     let all: Primitive list =
         List.concat [
             Linear.primitives
+            Movement.primitives
             Contraction.primitives
             Elementwise.primitives
             Special.primitives

@@ -117,7 +117,7 @@ let ``a plan that does not fit in memory is refused`` () =
     let outer k = Linear.broadcast [| 30_000; 30_000; 1000 |] [| 0; 1 |] (Linear.scale (float k) v)
 
     let y =
-        Linear.sum [| 0; 1 |] (Linear.transpose [| 2; 0; 1 |] (Linear.mul (outer 2) (Elementwise.exp (outer 3))))
+        Linear.sum [| 0; 1 |] (Movement.transpose [| 2; 0; 1 |] (Linear.mul (outer 2) (Elementwise.exp (outer 3))))
 
     let error = Assert.Throws<HesseException>(fun () -> Program([| v |], [| y |]) |> ignore)
     Assert.StartsWith("compile: the plan needs ", error.Message)
