@@ -64,7 +64,7 @@ module internal Einsum =
 
             diagonal (Array.append (others |> Array.map (fun d -> labels[d])) [| l |], diag)
 
-    /// Evaluates the expression; operands are contracted pairwise, at every turn the pair with the smallest result.
+    /// Evaluates the expression; operands are contracted pairwise, in the order that costs least.
     let apply (spec: string) (operands: Node[]) : Node =
         let labels, out = parse spec operands.Length
         let sizes = Collections.Generic.Dictionary<int, int>()
@@ -87,51 +87,6 @@ module internal Einsum =
             labels
             operands
 
-        let rec contractAll (terms: (int[] * Node) list) =
-            match terms with
-            | [] -> fail spec "has no operand"
-            | [ ls, x ] ->
-                let gone = [|
-                    for i in 0 .. ls.Length - 1 do
-                        if not (Array.contains ls[i] out) then
-                            i
-                |]
-
-                let kept = ls |> Array.filter (fun l -> Array.contains l out)
-                let summed = Linear.sum gone x
-                Movement.transpose (out |> Array.map (fun l -> Array.IndexOf(kept, l))) summed
-            | _ ->
-                let terms = Array.ofList terms
-
-                let resultLabels i j =
-                    let outside =
-                        terms
-                        |> Array.indexed
-                        |> Array.filter (fun (k, _) -> k <> i && k <> j)
-                        |> Array.collect (fun (_, (ls, _)) -> ls)
-
-                    Array.append (fst terms[i]) (fst terms[j])
-                    |> Array.distinct
-                    |> Array.filter (fun l -> Array.contains l out || Array.contains l outside)
-
-                let i, j =
-                    [
-                        for i in 0 .. terms.Length - 1 do
-                            for j in i + 1 .. terms.Length - 1 do
-                                i, j
-                    ]
-                    |> List.minBy (fun (i, j) -> resultLabels i j |> Array.fold (fun n l -> n * float sizes[l]) 1.0)
-
-                // The last contraction can give the axes in the order that is asked for.
-                let target = if terms.Length = 2 then out else resultLabels i j
-                let product = Contraction.contract (fst terms[i]) (fst terms[j]) target (snd terms[i]) (snd terms[j])
-
-                let rest = [
-                    for k in 0 .. terms.Length - 1 do
-                        if k <> i && k <> j then
-                            terms[k]
-                ]
-
-                contractAll (rest @ [ target, product ])
-
-        contractAll (List.map diagonal (List.ofArray (Array.zip labels operands)))
+        let distinct = List.map diagonal (List.ofArray (Array.zip labels operands))
+        let named (ls, x) : Network.Operand = { Node = x; Labels = ls }
+        Network.contract (fun l -> sizes[l]) (distinct |> List.map named |> Array.ofList) out

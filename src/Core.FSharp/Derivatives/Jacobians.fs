@@ -9,14 +9,14 @@ module internal Jacobians =
     let private forwardJacobian (x: 'X) (t: Trace<Tensor>) =
         let y = t.Outputs[0]
         let tangents = variablesLike t.Variables
-        let columns = overBasis t.Variables t.Values tangents (pushforward t.Variables tangents t.Outputs)
+        let columns = Basis.rows t.Variables t.Values tangents (pushforward t.Variables tangents t.Outputs)
         let matrix = transpose (Array.append [| 1 .. y.Shape.Length |] [| 0 |]) columns[0]
         tensor (reshape (Array.append y.Shape (inputShape x t.Variables)) matrix)
 
     let private reverseJacobian (x: 'X) (t: Trace<Tensor>) =
         let y = t.Outputs[0]
         let cotangents = variablesLike t.Outputs
-        let rows = overBasis t.Variables t.Values cotangents (pullback t.Variables t.Outputs cotangents)
+        let rows = Basis.rows t.Variables t.Values cotangents (pullback t.Variables t.Outputs cotangents)
         let matrix = flattenRows (Shape.length "jacobian" y.Shape) rows
         tensor (reshape (Array.append y.Shape (inputShape x t.Variables)) matrix)
 
@@ -38,9 +38,6 @@ module internal Jacobians =
         let y = scalarOutput "hessian" t
         let tangents = variablesLike t.Variables
 
-        let products =
-            overBasis t.Variables t.Values tangents (pushforward t.Variables tangents (gradient t.Variables y))
-
-        let count = t.Variables |> Array.sumBy (fun v -> Shape.length "hessian" v.Shape)
+        let products = pushforward t.Variables tangents (gradient t.Variables y)
         let shape = inputShape x t.Variables
-        tensor (reshape (Array.append shape shape) (flattenRows count products))
+        tensor (reshape (Array.append shape shape) (Basis.symmetric t.Variables t.Values tangents products))

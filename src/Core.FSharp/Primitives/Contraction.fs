@@ -183,19 +183,26 @@ module internal Contraction =
             let lb', b' = drop lb b la
             contract la' lb' lo a' b'
 
-    /// Brings the operands to [batch, free, summed] and the result to [batch, free a, free b], then permutes the result.
+    /// Moves the axes of as few operands as possible to [batch, free, summed], and those of the result from [batch, free a, free b].
     and private rearranged la lb lo a b =
+        let length = lengths la lb a.Shape b.Shape
         let both = lo |> Array.filter (fun l -> Array.contains l la && Array.contains l lb)
         let summed = la |> Array.filter (fun l -> not (Array.contains l lo))
-        let freeA = lo |> Array.filter (fun l -> Array.contains l la && not (Array.contains l lb))
-        let freeB = lo |> Array.filter (fun l -> Array.contains l lb && not (Array.contains l la))
+        let free (labels: int[]) = labels |> Array.filter (fun l -> Array.contains l lo && not (Array.contains l both))
 
         let arrange (labels: int[]) (target: int[]) x =
             Movement.transpose (target |> Array.map (fun l -> Array.IndexOf(labels, l))) x
 
-        let la' = Array.concat [ both; freeA; summed ]
-        let lb' = Array.concat [ both; freeB; summed ]
-        let lo' = Array.concat [ both; freeA; freeB ]
+        let resultOf la lb = Array.concat [ both; free la; free lb ]
+        let inOrder labels = Array.concat [ both; free lo |> Array.filter (fun l -> Array.contains l labels); summed ]
+        let fits (la', lb') = (findProduct la' lb' (resultOf la' lb') length).IsSome
+
+        let la', lb' =
+            [ la, lb; la, inOrder lb; inOrder la, lb ]
+            |> List.tryFind fits
+            |> Option.defaultValue (inOrder la, inOrder lb)
+
+        let lo' = resultOf la' lb'
         let product = bind contractP (Labels(la', lb', lo')) [| arrange la la' a; arrange lb lb' b |]
         arrange lo' lo product
 
