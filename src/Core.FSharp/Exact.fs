@@ -79,6 +79,7 @@ module Exact =
                 | other -> Shape.fail $"Exact.rational: {other} of a fraction is no fraction; use Exact.doubleDouble"
         Index = fun a -> if a.IsWhole then struct (a.Numerator, a.Numerator) else struct (1I, 0I)
         Join = fun a _ -> a
+        Unknown = None
     }
 
     let internal doubleDoubles: Arithmetic<DoubleDouble> = {
@@ -127,6 +128,7 @@ module Exact =
                 else
                     struct (1I, 0I)
         Join = fun a _ -> a
+        Unknown = None
     }
 
     let internal intervals: Arithmetic<Interval> = {
@@ -141,6 +143,7 @@ module Exact =
                 else
                     struct (-1I, bigint Int32.MaxValue)
         Join = IntervalFunctions.join
+        Unknown = None
     }
 
     let internal evaluate (arithmetic: Arithmetic<'N>) (f: 'X -> 'Y) (x: 'X) : 'N[] =

@@ -28,6 +28,8 @@ type internal Attr =
     | Transposed of bool
     /// An axis, and whether it is gone through from its end (for sorting: descending).
     | Directed of axis: int * reverse: bool
+    /// A distribution, and the shape of what is drawn from each key.
+    | Drawn of law: RandomLaw * shape: int[]
 
 /// How a primitive becomes work for the executor.
 [<RequireQualifiedAccess; NoEquality; NoComparison>]

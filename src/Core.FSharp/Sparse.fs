@@ -74,6 +74,7 @@ module Sparse =
                 | ValueSome _ -> struct (1I, 0I)
                 | ValueNone -> struct (-1I, bigint System.Int32.MaxValue)
         Join = fun a b -> dependent (a.On ||| b.On)
+        Unknown = Some(dependent BigInteger.Zero)
     }
 
     let private size (nodes: Node[]) = nodes |> Array.sumBy (fun n -> Shape.length "Sparse" n.Shape)

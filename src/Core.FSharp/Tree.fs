@@ -103,6 +103,11 @@ module Tree =
                 Collect = fun value leaves _ -> leaves.Add(unbox<Tensor> value)
                 Rebuild = fun _ queue -> box (queue.Dequeue())
             }
+        elif t = typeof<Key> then
+            {
+                Collect = fun value leaves _ -> leaves.Add (unbox<Key> value).Words
+                Rebuild = fun _ queue -> box (Key(queue.Dequeue()))
+            }
         elif t.IsArray && t.GetArrayRank() = 1 && not (t.GetElementType().IsPrimitive) then
             let element = t.GetElementType()
 

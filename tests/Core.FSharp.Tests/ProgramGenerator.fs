@@ -3,6 +3,7 @@ namespace Hesse.Tests
 open System
 open System.Collections.Generic
 open Hesse
+open Hesse.Kernels
 
 /// Random well-typed programs over all primitives.
 ///
@@ -28,6 +29,8 @@ module internal ProgramGenerator =
     type private Builder(random: Random, lengths: int[]) =
         let values = List<Node>()
         let steps = List<ProgramStep>()
+        /// Keys: too large to be the argument of anything but a draw.
+        let hidden = HashSet<int>()
         let mutable inputCount = 0
 
         member _.Random = random
@@ -75,20 +78,29 @@ module internal ProgramGenerator =
                 RandomPrograms.apply primitive attr (args |> Array.map (fun i -> values[i]))
             )
 
+        /// A step whose value only the steps of its own maker read.
+        member _.Hidden(primitive: Primitive, attr: Attr, [<ParamArray>] args: int[]) =
+            steps.Add(Apply(primitive, attr, args))
+            values.Add(RandomPrograms.apply primitive attr (args |> Array.map (fun i -> values[i])))
+            hidden.Add(values.Count - 1) |> ignore
+            values.Count - 1
+
         /// Forgets what was added since there were `count` values.
         member _.Undo(count: int) =
+            hidden.RemoveWhere(fun i -> i >= count) |> ignore
             values.RemoveRange(count, values.Count - count)
             steps.RemoveRange(count - inputCount, steps.Count - (count - inputCount))
 
         /// Any value, the newest ones more often.
-        member _.Any() =
+        member b.Any() : int =
             let n = values.Count
-            if random.Next 2 = 0 then random.Next n else n - 1 - random.Next(min n 4)
+            let i = if random.Next 2 = 0 then random.Next n else n - 1 - random.Next(min n 4)
+            if hidden.Contains i then b.Any() else i
 
         member b.AnyOfRank(least: int) =
             let found = [|
                 for i in 0 .. values.Count - 1 do
-                    if values[i].Shape.Length >= least then
+                    if values[i].Shape.Length >= least && not (hidden.Contains i) then
                         i
             |]
 
@@ -101,7 +113,7 @@ module internal ProgramGenerator =
         member b.Like(shape: int[]) =
             let found = [|
                 for i in 0 .. values.Count - 1 do
-                    if values[i].Shape = shape then
+                    if values[i].Shape = shape && not (hidden.Contains i) then
                         i
             |]
 
@@ -233,15 +245,19 @@ module internal ProgramGenerator =
 
         b.Apply(Movement.concatP, Axes [| axis |], Array.append [| x |] others)
 
-    /// Indices below `size`, shape [count]: given, or computed from a value as ⌊size · sigmoid⌋.
+    /// Indices below `size`, shape [count], computed from a value as ⌊size · sigmoid⌋.
+    let private computedIndices (b: Builder) count size =
+        let s = b.Apply(Elementwise.sigmoidP, NoAttr, b.Like [| count |])
+        let scaled = b.Apply(Linear.mulP, NoAttr, s, b.Full([| count |], float size))
+        require ((b.Value scaled).Data |> Array.forall (fun v -> abs (v - Math.Round v) > kinkDistance))
+        b.Apply(Elementwise.floorP, NoAttr, scaled)
+
+    /// Indices below `size`, shape [count]: given, or computed.
     let private indices (b: Builder) count size =
         require (size > 0 || count = 0)
 
         if b.Flip() then
-            let s = b.Apply(Elementwise.sigmoidP, NoAttr, b.Like [| count |])
-            let scaled = b.Apply(Linear.mulP, NoAttr, s, b.Full([| count |], float size))
-            require ((b.Value scaled).Data |> Array.forall (fun v -> abs (v - Math.Round v) > kinkDistance))
-            b.Apply(Elementwise.floorP, NoAttr, scaled)
+            computedIndices b count size
         else
             b.Data([| count |], Array.init count (fun _ -> float (b.Random.Next size)))
 
@@ -435,6 +451,33 @@ module internal ProgramGenerator =
         let args = Array.init (1 + b.Random.Next 3) (fun _ -> argument ())
         b.Apply(LinearAlgebra.expmP, NoAttr, args)
 
+    /// Whole numbers of this shape: given ones plus a computed one.
+    let private wholeNumbers (b: Builder) (shape: int[]) =
+        let given = b.Data(shape, Array.init (int (Shape.size shape)) (fun _ -> float (b.Random.Next 4)))
+        let computed = b.Apply(Linear.reshapeP, ToShape [||], computedIndices b 1 3)
+        b.Apply(Linear.addP, NoAttr, given, b.Apply(Linear.broadcastP, Spread(shape, [||]), computed))
+
+    /// A key, or two.
+    let private keys (b: Builder) = wholeNumbers b (if b.Flip() then [| 4 |] else [| 2; 4 |])
+
+    let private draw (b: Builder) (key: int) =
+        let family =
+            b.Pick [| RandomFamily.Uniform; RandomFamily.Normal; RandomFamily.Integers; RandomFamily.Sphere |]
+
+        let upper =
+            if family = RandomFamily.Uniform || family = RandomFamily.Normal then
+                0.0
+            else
+                2.0
+
+        b.Apply(Randomness.randomP, Drawn(RandomLaw(family, 0.0, upper), [| b.Length(); 2 |]), key)
+
+    let private foldKey (b: Builder) =
+        let key = keys b
+        let shape = b.Shape key
+        let child = b.Hidden(Randomness.foldKeyP, NoAttr, key, wholeNumbers b shape[.. shape.Length - 2])
+        draw b child
+
     /// How to make a step with each primitive; a test demands an entry for every primitive of the table.
     let private makers: IDictionary<string, Builder -> int> =
         let permuted (b: Builder) =
@@ -512,6 +555,8 @@ module internal ProgramGenerator =
             "softplus", unary Special.softplusP
             "polygamma", polygamma
             "lgamma", guarded Special.logGammaP 1.5
+            "random", (fun b -> draw b (keys b))
+            "foldKey", foldKey
         ]
 
     /// Primitives of the table that the generator does not know.

@@ -41,6 +41,33 @@ public class RandomKeyTests
     }
 
     [Fact]
+    public void EveryDrawIsThatOfTheCore()
+    {
+        var key = RandomKey.FromSeed(5);
+        var core = Hesse.Random.key(5);
+        Assert.Equal(Hesse.Random.exponential(core, [3]).toArray(), key.Exponential(3).ToArray());
+        Assert.Equal(Hesse.Random.gumbel(core, [3]).toArray(), key.Gumbel(3).ToArray());
+        Assert.Equal(Hesse.Random.truncatedNormal(core, 1.0, 2.0, [3]).toArray(), key.TruncatedNormal(1.0, 2.0, 3).ToArray());
+        Assert.Equal(Hesse.Random.sphere(core, 3, [2]).toArray(), key.Sphere(3, 2).ToArray());
+        Assert.Equal(Hesse.Random.orthogonal(core, 3, 2).toArray(), key.Orthogonal(3, 2).ToArray());
+        var logits = Tensor.FromArray([0.0, 1.0]);
+        Assert.Equal(Hesse.Random.categorical(core, Hesse.TensorModule.ofArray([0.0, 1.0]), [9]).toArray(), key.Categorical(logits, 9).ToArray());
+        Assert.Equal(Hesse.Random.bernoulli(core, Hesse.TensorModule.scalar(0.5), [9]).toArray(), key.Bernoulli(0.5, 9).ToArray());
+        Assert.Equal(key.Fold(4), key.FoldIn(Tensor.Scalar(4.0)));
+    }
+
+    [Fact]
+    public void AKeyIsAnArgumentOfTransformations()
+    {
+        var key = RandomKey.FromSeed(5);
+        var mapped = Diff.VMap((RandomKey k) => k.Normal(3), key.SplitKeys(2));
+        Assert.Equal(key.Split(2).SelectMany(k => k.Normal(3).ToArray()), mapped.ToArray());
+        var compiled = Diff.Compile((RandomKey k) => k.Fold(1).Uniform(2));
+        Assert.Equal(key.Fold(1).Uniform(2).ToArray(), compiled(key).ToArray());
+        Assert.NotEqual(compiled(key).ToArray(), compiled(key.Fold(0)).ToArray());
+    }
+
+    [Fact]
     public void NegativeCountsAreErrors()
     {
         var key = RandomKey.FromSeed(0);

@@ -18,6 +18,8 @@ type internal Arithmetic<'N> = {
     Index: 'N -> struct (bigint * bigint)
     /// A number that may be either of two; used only where an index is not certain.
     Join: 'N -> 'N -> 'N
+    /// A number of which nothing is known besides that its derivative is zero, if there is such a thing.
+    Unknown: 'N option
 }
 
 /// The graph, evaluated element by element over any number system: slow, and plain enough to be an oracle.
@@ -167,6 +169,23 @@ module internal Interpreter =
                     yield! part[o * rows .. (o + 1) * rows - 1]
         |]
 
+    /// Random numbers are those of the kernel, taken as they are, if the key is known.
+    let private random (primitive: Primitive) (n: Arithmetic<'N>) attr (s: int[][]) shape (args: 'N[][]) : 'N[] =
+        let isKnown (x: 'N) =
+            let struct (first, last) = n.Index x
+            first = last
+
+        let value (x: 'N) =
+            let struct (first, _) = n.Index x
+            float first
+
+        match n.Unknown with
+        | _ when args |> Array.forall (Array.forall isKnown) ->
+            let nodes = Array.map2 (fun shape x -> Graph.constant shape (Array.map value x)) s args
+            (Graph.bind primitive attr nodes).Data |> Array.map n.OfFloat
+        | Some unknown -> Array.create (count shape) unknown
+        | None -> Shape.fail $"{n.Name}: {primitive.Name}: the key is no certain whole number; close over it"
+
     /// Operations that are no elementwise function and no view, by name: attribute, argument shapes, result shape, arguments.
     let private rules (n: Arithmetic<'N>) : IDictionary<string, Attr -> int[][] -> int[] -> 'N[][] -> 'N[]> =
         let zero = n.OfFloat 0.0
@@ -208,6 +227,8 @@ module internal Interpreter =
                 match attr with
                 | Labels(a, b, out) -> contract n a b out s args[0] args[1]
                 | _ -> wrong Contraction.contractP attr
+            Randomness.randomP.Name, random Randomness.randomP n
+            Randomness.foldKeyP.Name, random Randomness.foldKeyP n
             Elementwise.maxOverP.Name, (fun attr s _ args -> reduce (binary TileOp.Max) None (axesOf attr) s[0] args[0])
         ]
 

@@ -11,4 +11,5 @@ module internal Primitives =
             Special.primitives
             Ordered.primitives
             LinearAlgebra.primitives
+            Randomness.primitives
         ]

@@ -51,6 +51,9 @@ internal static class ObjectTree
             case Tensor tensor:
                 leaves.Add(tensor.Core);
                 return LeafStructure.Instance;
+            case RandomKey key:
+                leaves.Add(key.Core.Words);
+                return KeyStructure.Instance;
             case null:
                 return new StaticStructure(null);
         }

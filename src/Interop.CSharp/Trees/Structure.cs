@@ -46,6 +46,26 @@ internal sealed class LeafStructure : Structure
     public override int GetHashCode() => 1;
 }
 
+/// <summary>The place of one random key.</summary>
+internal sealed class KeyStructure : Structure
+{
+    private KeyStructure()
+    {
+    }
+
+    /// <summary>The only instance.</summary>
+    public static KeyStructure Instance { get; } = new();
+
+    /// <inheritdoc/>
+    public override object Build(Queue<CoreTensor> leaves) => new RandomKey(Hesse.Random.ofWords(leaves.Dequeue()));
+
+    /// <inheritdoc/>
+    public override bool Equals(Structure? other) => other is KeyStructure;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => 2;
+}
+
 /// <summary>Data without tensors: a number, a name, an absent tensor.</summary>
 /// <param name="value">Kept as it is.</param>
 internal sealed class StaticStructure(object? value) : Structure

@@ -30,7 +30,7 @@ internal static class TreeTypes
 
     private static bool MayHold(Type type, HashSet<Type> visited)
     {
-        if (type == typeof(Tensor) || type == typeof(object))
+        if (type == typeof(Tensor) || type == typeof(RandomKey) || type == typeof(object))
         {
             return true;
         }
