@@ -117,6 +117,28 @@ module Diff =
     /// <exception cref="T:Hesse.HesseException">The rule's result has other shapes than x.</exception>
     let customPullback (f: 'X -> 'Y) (rule: 'X -> 'Y -> 'Y -> 'X) (x: 'X) : 'Y = CustomRules.customPullback f rule x
 
+    // ----- implicit functions -----
+
+    /// <summary>A root x(a) of residual a x = 0 that any procedure finds, with the derivative of the implicit function theorem.</summary>
+    /// <param name="residual">F, from a and x to a tree like x; it must be zero at the solver's result.</param>
+    /// <param name="solver">From a to x. Where a has a value it may be any program; inside another transformation it must be made of tensor operations.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    /// <returns>The solver's result, whose derivative is dx = −(∂F/∂x)⁻¹ (∂F/∂a) da, of every order and in every transformation. Values that F takes from outside count as parameters.</returns>
+    /// <exception cref="T:Hesse.HesseException">F's result is not like x; the solver needs values where there are none; on differentiation, ∂F/∂x is singular.</exception>
+    /// <remarks>Nothing is differentiated through the solver (Christianson 1994; Blondel et al. 2022, equation 2). Cost of a derivative: the n × n Jacobian ∂F/∂x and its factorisation.</remarks>
+    /// <example><code>Diff.grad (Diff.implicitRoot (fun a x -> x * x - a) Tensor.sqrt) (Tensor.scalar 4.0)  // 1/4</code></example>
+    let implicitRoot (residual: 'A -> 'X -> 'X) (solver: 'A -> 'X) (a: 'A) : 'X =
+        Implicit.root "implicitRoot" residual solver a
+
+    /// <summary>A minimiser (or any stationary point) x(a) of an objective that any procedure finds, with the derivative of the implicit function theorem.</summary>
+    /// <param name="objective">From a and x to a scalar; its gradient in x must be zero at the solver's result.</param>
+    /// <param name="solver">From a to x, as in implicitRoot.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    /// <returns>The solver's result, whose derivative is that of implicitRoot for the gradient: hyper-gradients without unrolling.</returns>
+    /// <exception cref="T:Hesse.HesseException">As implicitRoot; the Jacobian is the Hessian of the objective in x.</exception>
+    let implicitOptimum (objective: 'A -> 'X -> Tensor) (solver: 'A -> 'X) (a: 'A) : 'X =
+        Implicit.root "implicitOptimum" (fun a x -> FirstOrder.grad (objective a) x) solver a
+
     // ----- vmap, compile -----
 
     /// <summary>Applies a function to every part of its arguments along an axis, as one batch.</summary>

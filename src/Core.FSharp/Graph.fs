@@ -24,8 +24,8 @@ type internal Attr =
     | Along of axis: int * size: int
     /// Which triangle of a matrix is meant, and whether its transpose is.
     | Triangle of lower: bool * transposed: bool
-    /// Whether the transpose of a matrix is meant.
-    | Transposed of bool
+    /// Whether the transpose of a matrix is meant, and what an error is called after.
+    | Transposed of bool * operation: string
     /// An axis, and whether it is gone through from its end (for sorting: descending).
     | Directed of axis: int * reverse: bool
     /// A distribution, and the shape of what is drawn from each key.

@@ -55,8 +55,8 @@ internal static class LinearAlgebraChecks
         + "check its symmetry, or add a small multiple of the identity (jitter) to the diagonal.");
 
     /// <summary>A matrix is singular.</summary>
-    public static HesseException Singular(int pivot, int n) => new(
-        $"solve: pivot {pivot} of {n} is exactly zero, so the matrix is singular; "
+    public static HesseException Singular(int pivot, int n, string operation = "solve") => new(
+        $"{operation}: pivot {pivot} of {n} is exactly zero, so the matrix is singular; "
         + "use a least-squares or pseudo-inverse solution, or regularise the diagonal.");
 
     /// <summary>A triangular matrix is singular.</summary>

@@ -12,6 +12,7 @@ public sealed unsafe class SolveStep : Step
     private readonly int a;
     private readonly int b;
     private readonly int x;
+    private readonly string operation;
 
     /// <summary>Makes the step.</summary>
     /// <param name="batch">Number of systems.</param>
@@ -21,8 +22,9 @@ public sealed unsafe class SolveStep : Step
     /// <param name="a">Slot of the matrices, shape [batch; n; n].</param>
     /// <param name="b">Slot of the right-hand sides in columns, shape [batch; n; count].</param>
     /// <param name="x">Slot written, shape [batch; n; count].</param>
+    /// <param name="operation">What an error is called after.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative.</exception>
-    public SolveStep(int batch, int n, int count, bool transposed, int a, int b, int x)
+    public SolveStep(int batch, int n, int count, bool transposed, int a, int b, int x, string operation = "solve")
     {
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
         ArgumentOutOfRangeException.ThrowIfNegative(n);
@@ -34,6 +36,7 @@ public sealed unsafe class SolveStep : Step
         this.a = a;
         this.b = b;
         this.x = x;
+        this.operation = operation;
     }
 
     /// <inheritdoc/>
@@ -63,7 +66,7 @@ public sealed unsafe class SolveStep : Step
             LuFactors.Factor(factors, n, pivots);
             if (LuFactors.ZeroPivot(factors, n) is >= 0 and int pivot)
             {
-                throw LinearAlgebraChecks.Singular(pivot, n);
+                throw LinearAlgebraChecks.Singular(pivot, n, operation);
             }
 
             Transpose.Run(slots[b] + (i * sides), count, columns, n, count, n);

@@ -527,7 +527,7 @@ module internal ProgramGenerator =
             "min", separated Elementwise.minP
             "maxOver", maxOver
             "triangularSolve", system LinearAlgebra.triangularSolveP (fun b -> Triangle(b.Flip(), b.Flip()))
-            "solve", system LinearAlgebra.solveP (fun b -> Transposed(b.Flip()))
+            "solve", system LinearAlgebra.solveP (fun b -> Transposed(b.Flip(), "solve"))
             "signDet", ofDominant LinearAlgebra.signDetP
             "logAbsDet", ofDominant LinearAlgebra.logAbsDetP
             "det", ofDominant LinearAlgebra.detP

@@ -7,11 +7,11 @@ open Hesse.Tracing
 /// Functions with derivatives that the user gives.
 module internal CustomRules =
     /// One vector of all elements of nodes, and the parts of such a vector.
-    let private pack (nodes: Node[]) =
+    let pack (nodes: Node[]) =
         let flat = nodes |> Array.map (fun n -> reshape [| Shape.length "customDerivative" n.Shape |] n)
         if flat.Length = 1 then flat[0] else concat 0 flat
 
-    let private unpack (like: Node[]) (vector: Node) =
+    let unpack (like: Node[]) (vector: Node) =
         let starts = like |> Array.scan (fun at n -> at + Shape.length "customDerivative" n.Shape) 0
 
         like

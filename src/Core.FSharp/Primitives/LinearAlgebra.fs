@@ -131,8 +131,13 @@ module internal LinearAlgebra =
 
     let private isFlipped attr =
         match attr with
-        | Transposed flipped -> flipped
+        | Transposed(flipped, _) -> flipped
         | _ -> false
+
+    let private operationOf attr =
+        match attr with
+        | Transposed(_, operation) -> operation
+        | _ -> "solve"
 
     let rec solveP: Primitive = {
         Name = "solve"
@@ -142,7 +147,7 @@ module internal LinearAlgebra =
                 checkSystem "solve" s[0] s[1]
                 s[1]
         Derivative = Derivative.Quotient(1, 0, (fun attr a x -> mm (if isFlipped attr then transposed a else a) x))
-        Transpose = Some(fun attr args ct _ -> solve (not (isFlipped attr)) args[0] ct)
+        Transpose = Some(fun attr args ct _ -> solveFor (operationOf attr) (not (isFlipped attr)) args[0] ct)
         Batch = batchSystem
         Simplify = fun _ _ -> None
         Lower =
@@ -157,12 +162,16 @@ module internal LinearAlgebra =
                         isFlipped attr,
                         slots[0],
                         slots[1],
-                        out
+                        out,
+                        operationOf attr
                     )
                 ])
     }
 
-    and solve (flipped: bool) a b = bind solveP (Transposed flipped) [| a; b |]
+    /// A system on behalf of another operation, which the error about a singular matrix names.
+    and solveFor (operation: string) (flipped: bool) a b = bind solveP (Transposed(flipped, operation)) [| a; b |]
+
+    let solve (flipped: bool) a b = solveFor "solve" flipped a b
 
     let inverse (a: Node) =
         checkSquare "inverse" a.Shape

@@ -29,6 +29,22 @@ module internal Custom =
 
         found |> Seq.sortBy (fun n -> n.Id) |> Seq.toArray
 
+    /// The outputs with variables in the place of nodes taken from outside, which are older than the graph's own variables.
+    let close (oldest: int64) (taken: Node[]) (variables: Node[]) (outputs: Node[]) : Node[] =
+        let image = Dictionary<Node, Node>(HashIdentity.Reference)
+        Array.iter2 (fun n v -> image[n] <- v) taken variables
+
+        let find (n: Node) =
+            match image.TryGetValue n with
+            | true, v -> v
+            | _ -> n
+
+        for node in Graph.order oldest outputs do
+            if node.Args.Length > 0 then
+                image[node] <- Graph.bind node.Prim node.Attr (node.Args |> Array.map find)
+
+        outputs |> Array.map find
+
     /// The same rule for a batch: every variable has a leading axis.
     let private batchRule (size: int) (rule: Rule) =
         let wider (nodes: Node[]) = nodes |> Array.map (fun n -> Graph.variable (Array.append [| size |] n.Shape))
@@ -96,25 +112,12 @@ module internal Custom =
 
         let stand = taken |> Array.map (fun n -> Graph.variable n.Shape)
 
-        // Captured nodes become variables of the rule. They are older than its own variables, so this is a plain rewriting.
-        let image = Dictionary<Node, Node>(HashIdentity.Reference)
-        Array.iter2 (fun n v -> image[n] <- v) taken stand
-
-        let find (n: Node) =
-            match image.TryGetValue n with
-            | true, v -> v
-            | _ -> n
-
-        for node in Graph.order outside [| tangent |] do
-            if node.Args.Length > 0 then
-                image[node] <- Graph.bind node.Prim node.Attr (node.Args |> Array.map find)
-
         let rule = {
             Arguments = arguments
             Result = result
             Tangents = tangents
             Captured = stand
-            Tangent = find tangent
+            Tangent = (close outside taken stand [| tangent |])[0]
         }
 
         Graph.bind (primitive rule) NoAttr (Array.concat [ [| primal |]; args; taken ])
