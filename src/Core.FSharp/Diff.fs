@@ -45,6 +45,14 @@ module Diff =
     /// <returns>f(x) and ct ↦ Df(x)ᵀ[ct], with ct of the structure of f's result; the value is computed once.</returns>
     let vjp (f: 'X -> 'Y) (x: 'X) : 'Y * ('Y -> 'X) = FirstOrder.vjp f x
 
+    /// <summary>The transpose of a linear function, as a function: ⟨f(x), ct⟩ = ⟨x, fᵀ(ct)⟩.</summary>
+    /// <param name="f">From a tree to a tree, linear in all of it. That is decided operation by operation, so a function that is linear only because terms cancel is refused.</param>
+    /// <param name="x">Any argument of the shapes in question; its values do not matter.</param>
+    /// <returns>fᵀ, from trees of the structure of f's result to trees of the structure of x.</returns>
+    /// <exception cref="T:Hesse.HesseException">The function is not linear, or affine; the message names the operation. Also when the structure of ct is not that of f's result.</exception>
+    /// <remarks>Cost: about one evaluation of f for each call.</remarks>
+    let linearTranspose (f: 'X -> 'Y) (x: 'X) : 'Y -> 'X = FirstOrder.linearTranspose f x
+
     // ----- second derivatives -----
 
     /// <summary>Hessian-vector product of a scalar function: forward over reverse.</summary>
@@ -91,6 +99,35 @@ module Diff =
     /// <returns>K + 1 results; number k is dᵏ/dtᵏ f(x + t v) at t = 0, that is Dᵏf(x)[v, …, v].</returns>
     /// <remarks>Cost O(K²) evaluations of f, not 2ᴷ (Griewank and Walther 2008, chapter 13).</remarks>
     let jet (order: int) (f: 'X -> 'Y) (x: 'X) (direction: 'X) : 'Y[] = TaylorMode.jet order f x direction
+
+    /// <summary>The Taylor coefficients of a function along a curve x(t) = x₀ + x₁t + x₂t² + ….</summary>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="series">x₀, …, x_K: coefficients, not derivatives; trees of one structure.</param>
+    /// <returns>y₀, …, y_K with f(x(t)) = Σ y_k tᵏ + O(tᴷ⁺¹); the k-th derivative along the curve is k!·y_k.</returns>
+    /// <exception cref="T:Hesse.HesseException">There is no coefficient, or they differ in structure or shape.</exception>
+    /// <remarks>Cost O(K²) evaluations of f. `jet` is the case of a line, x_k = 0 from k = 2 on (Griewank and Walther 2008, chapter 13).</remarks>
+    let jetSeries (f: 'X -> 'Y) (series: 'X[]) : 'Y[] = TaylorMode.jetSeries f series
+
+    /// <summary>All partial derivatives up to an order along several directions, in one pass of multivariate Taylor mode.</summary>
+    /// <param name="order">Highest total order K, at least 0.</param>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">Where.</param>
+    /// <param name="directions">v₁, …, v_m; trees of the structure of x.</param>
+    /// <returns>For every multi-index [a₁; …; a_m] with Σ aᵢ ≤ K the derivative Π ∂^aᵢ/∂tᵢ^aᵢ of f(x + Σ tᵢvᵢ) at t = 0.</returns>
+    /// <exception cref="T:Hesse.HesseException">The order is negative, or a direction and x differ in structure or shape.</exception>
+    /// <remarks>There are C(m + K, K) results; a product in f takes C(2m + K, K) products of them (Griewank, Utke and Walther 2000).</remarks>
+    let mixedJet (order: int) (f: 'X -> 'Y) (x: 'X) (directions: 'X list) : Map<int list, 'Y> =
+        TaylorMode.mixedJet order f x directions
+
+    /// <summary>The mixed derivative Dᵏf(x)[v₁, …, v_k], exactly, by the cheapest of several routes.</summary>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">Where.</param>
+    /// <param name="directions">v₁, …, v_k; trees of the structure of x. Give one and the same tree where directions are equal: that is cheaper.</param>
+    /// <returns>Of the structure of f's result; f(x) for no direction.</returns>
+    /// <exception cref="T:Hesse.HesseException">A direction and x differ in structure or shape.</exception>
+    /// <remarks>A multivariate jet that keeps only the terms below the one wanted takes Π (mᵢ + 1)(mᵢ + 2)/2 products for each product in f, if
+    /// direction i occurs mᵢ times: O(k²) for equal directions, 3ᵏ for different ones. `Planner.directional` shows the other routes and their costs.</remarks>
+    let directional (f: 'X -> 'Y) (x: 'X) (directions: 'X list) : 'Y = Directional.directional f x directions
 
     /// <summary>The n-th derivative of a function of one number.</summary>
     /// <param name="n">The order, at least 0.</param>

@@ -70,3 +70,25 @@ module internal FirstOrder =
         Executor.evaluate (Array.append t.Variables tangents) (Array.append t.Values directions) product
         |> Array.map tensor
         |> rebuild
+
+    let linearTranspose (f: 'X -> 'Y) (x: 'X) : 'Y -> 'X =
+        let t = trace f x
+        let _, _, rebuild = Tree.flatten x
+
+        match Linearity.violation t.Variables t.Outputs with
+        | Some reason ->
+            Shape.fail
+                $"linearTranspose: the function is not linear in its argument: {reason}; use vjp for the transpose of its derivative"
+        | None -> ()
+
+        let cotangents = variablesLike t.Outputs
+
+        let map =
+            Transpose.apply t.Variables (Array.map Some t.Outputs) cotangents
+            |> orZero t.Variables
+            |> linearMap t cotangents
+
+        fun ct ->
+            let given = nodesOf ct
+            matching "linearTranspose" "cotangent" t.Outputs given
+            map given |> Array.map tensor |> rebuild

@@ -3,8 +3,35 @@ namespace Hesse
 open Hesse.Linear
 open Hesse.Tracing
 
-/// Derivatives of higher order along lines.
+/// Derivatives of higher order, by truncated power series.
 module internal TaylorMode =
+    /// One result for each kept term: its coefficient times `weight term`.
+    let private results (t: Trace<'Y>) (terms: Monomials) (weight: int -> float) (coefficients: Node option[][]) = [|
+        for p in 0 .. terms.Count - 1 do
+            for i in 0 .. t.Outputs.Length - 1 do
+                match coefficients[i][p] with
+                | Some c -> scale (weight p) c
+                | None -> Graph.zeros t.Outputs[i].Shape
+    |]
+
+    let private run (t: Trace<'Y>) (variables: Node[]) (values: Node[]) (outputs: Node[]) : 'Y[] =
+        let parts =
+            Executor.evaluate (Array.append t.Variables variables) (Array.append t.Values values) outputs
+            |> Array.chunkBySize (max 1 t.Outputs.Length)
+
+        parts |> Array.map t.Result
+
+    /// Coefficients of the variables along directions: variable v has directions[i][v] at term tᵢ and nothing at higher ones.
+    let straight (terms: Monomials) (directions: Node[][]) (variables: Node[]) : Node option[][] =
+        variables
+        |> Array.mapi (fun v _ ->
+            Array.init (terms.Count - 1) (fun p ->
+                if Array.sum terms[p + 1] = 1 then
+                    let direction = directions[Array.findIndex ((=) 1) terms[p + 1]]
+                    Some(Array.item v direction)
+                else
+                    None))
+
     let jet (order: int) (f: 'X -> 'Y) (x: 'X) (direction: 'X) : 'Y[] =
         if order < 0 then
             Shape.fail $"jet: order is {order}; want at least 0"
@@ -13,22 +40,43 @@ module internal TaylorMode =
         let directions = nodesOf direction
         matching "jet" "direction" t.Variables directions
         let tangents = variablesLike t.Variables
-        let series = tangents |> Array.map (fun v -> Array.init order (fun k -> if k = 0 then Some v else None))
-        let coefficients = Jet.apply order t.Variables series t.Outputs
-        let factorial = Array.scan (fun product k -> product * float k) 1.0 [| 1..order |]
+        let terms = Monomials.Line order
+        let coefficients = Jet.expand terms t.Variables (straight terms [| tangents |] t.Variables) t.Outputs
+        run t tangents directions (results t terms terms.Factorial coefficients)
 
-        let outputs = [|
-            for k in 0..order do
-                for i in 0 .. t.Outputs.Length - 1 do
-                    match coefficients[i][k] with
-                    | Some c -> scale factorial[k] c
-                    | None -> Graph.zeros t.Outputs[i].Shape
-        |]
+    let jetSeries (f: 'X -> 'Y) (series: 'X[]) : 'Y[] =
+        if series.Length = 0 then
+            Shape.fail "jetSeries: got no coefficients; give at least x₀"
 
-        let results =
-            Executor.evaluate (Array.append t.Variables tangents) (Array.append t.Values directions) outputs
+        let t = trace f series[0]
+        let higher = series[1..] |> Array.map nodesOf
 
-        results |> Array.chunkBySize (max 1 t.Outputs.Length) |> Array.map t.Result
+        for nodes in higher do
+            matching "jetSeries" "coefficient" t.Variables nodes
+
+        let variables = higher |> Array.map variablesLike
+        let terms = Monomials.Line higher.Length
+        let inputs = t.Variables |> Array.mapi (fun v _ -> variables |> Array.map (fun x -> Some x[v]))
+        let coefficients = Jet.expand terms t.Variables inputs t.Outputs
+        run t (Array.concat variables) (Array.concat higher) (results t terms (fun _ -> 1.0) coefficients)
+
+    let mixedJet (order: int) (f: 'X -> 'Y) (x: 'X) (directions: 'X list) : Map<int list, 'Y> =
+        if order < 0 then
+            Shape.fail $"mixedJet: order is {order}; want at least 0"
+
+        let t = trace f x
+        let given = directions |> List.map nodesOf |> Array.ofList
+
+        for nodes in given do
+            matching "mixedJet" "direction" t.Variables nodes
+
+        let variables = given |> Array.map variablesLike
+        let terms = Monomials.Degree(given.Length, order)
+        let coefficients = Jet.expand terms t.Variables (straight terms variables t.Variables) t.Outputs
+
+        run t (Array.concat variables) (Array.concat given) (results t terms terms.Factorial coefficients)
+        |> Array.mapi (fun p y -> List.ofArray terms[p], y)
+        |> Map.ofArray
 
     let derivative (n: int) (f: Tensor -> Tensor) (x: Tensor) : Tensor =
         if x.Rank <> 0 then

@@ -3,18 +3,20 @@ namespace Hesse
 open System.Collections.Generic
 open Hesse.Linear
 
-/// Taylor mode: the coefficients of f(x₀ + x₁t + x₂t² + …), graph to graph, in O(K²) operations per node for order K.
+/// Taylor mode: the coefficients of f at a power series x₀ + x₁t + x₂t² + … in one variable or several, graph to graph. In one
+/// variable it takes O(K²) operations per node for order K; in general one product for each pair of terms whose product is kept.
 ///
 /// Linear operations act on each coefficient, products are Cauchy products, and for every other operation y = f(x) the
-/// derivative rule y′ = D(x, y)[x′] gives k·y_k = coefficient k − 1 of D(x, y)[x′], where x′ has coefficients (j + 1)·x_{j+1}.
-/// The rule's own graph is expanded by the same recursion, so no primitive needs a rule for jets.
+/// derivative rule y′ = D(x, y)[x′] gives k·y_k = coefficient k − 1 of D(x, y)[x′], where x′ has coefficients (j + 1)·x_{j+1}; in several
+/// variables the same holds for the derivative by any one of them. The rule's own graph is expanded by the same recursion, so no
+/// primitive needs a rule for jets.
 module internal Jet =
-    /// Coefficients 0 … order of each output; `series` holds those of the variables (x₁, …, x_order; x₀ is the variable itself).
-    /// Coefficients are in the Taylor sense: f⁽ᵏ⁾/k!.
-    let apply (order: int) (variables: Node[]) (series: Node option[][]) (outputs: Node[]) : Node option[][] =
+    /// Coefficients of each output, term by term; `series` holds those of the variables from term 1 on (x₀ is the variable itself).
+    /// Coefficients are in the Taylor sense: derivatives divided by the factorial of the term.
+    let expand (terms: Monomials) (variables: Node[]) (series: Node option[][]) (outputs: Node[]) : Node option[][] =
         let known = Dictionary<struct (int64 * int), Node option>()
-        let slopes = Dictionary<Node, Node option>(HashIdentity.Reference)
-        let derivativeOf = Dictionary<Node, Node>(HashIdentity.Reference)
+        let slopes = Dictionary<struct (int64 * int), Node option>()
+        let derivativeOf = Dictionary<Node, struct (Node * int)>(HashIdentity.Reference)
         let oldest = Substitute.oldest variables
         let inputs = Dictionary<Node, Node option[]>(HashIdentity.Reference)
         Array.iter2 (fun v s -> inputs[v] <- s) variables series
@@ -47,7 +49,8 @@ module internal Jet =
             | true, s -> s[k - 1]
             | _ ->
                 match derivativeOf.TryGetValue node with
-                | true, x -> coefficient x (k + 1) |> Option.map (scale (float (k + 1)))
+                | true, struct (x, i) ->
+                    coefficient x (terms.Raised(k, i)) |> Option.map (scale (float (terms[k][i] + 1)))
                 | _ when node.Args.Length = 0 -> None
                 | _ -> operation node k
 
@@ -70,14 +73,15 @@ module internal Jet =
                     |> Some
             | Derivative.Multilinear -> cauchy y k
             | Derivative.Quotient(numerator, divisor, times) ->
-                // b y = a: b₀ y_k = a_k − Σ_{j≥1} b_j y_{k−j}.
+                // b y = a: b₀ y_k = a_k − Σ b_i y_j over i · j = k but i = 0.
                 let a, b = y.Args[numerator], y.Args[divisor]
                 let mutable total = coefficient a k
 
-                for j in 1..k do
-                    match coefficient b j, coefficient y (k - j) with
-                    | Some bj, Some yj -> total <- addOption total (Some(neg (times y.Attr bj yj)))
-                    | _ -> ()
+                for struct (i, j) in terms.Products k do
+                    if i > 0 then
+                        match coefficient b i, coefficient y j with
+                        | Some bi, Some yj -> total <- addOption total (Some(neg (times y.Attr bi yj)))
+                        | _ -> ()
 
                 total |> Option.map (fun t -> Graph.bind y.Prim y.Attr (Array.updateAt numerator t y.Args))
             | Derivative.Rule _ when k = 0 ->
@@ -87,8 +91,10 @@ module internal Jet =
                 |> Graph.bind y.Prim y.Attr
                 |> Some
             | Derivative.Rule rule ->
+                let struct (i, lower, power) = terms.Lowered k
+
                 let slope =
-                    match slopes.TryGetValue y with
+                    match slopes.TryGetValue(struct (y.Id, i)) with
                     | true, s -> s
                     | _ ->
                         let dargs =
@@ -98,16 +104,16 @@ module internal Jet =
                                     None
                                 else
                                     let dx = Graph.variable x.Shape
-                                    derivativeOf[dx] <- x
+                                    derivativeOf[dx] <- struct (x, i)
                                     Some dx)
 
                         let s = rule y.Attr y.Args y dargs
-                        slopes[y] <- s
+                        slopes[struct (y.Id, i)] <- s
                         s
 
                 slope
-                |> Option.bind (fun s -> coefficient s (k - 1))
-                |> Option.map (fun c -> Elementwise.div c (Graph.full c.Shape (float k)))
+                |> Option.bind (fun s -> coefficient s lower)
+                |> Option.map (fun c -> Elementwise.div c (Graph.full c.Shape (float power)))
 
         and cauchy y k =
             let bind i j =
@@ -117,16 +123,20 @@ module internal Jet =
 
             let mutable total = None
 
-            for j in 0..k do
-                total <- addOption total (bind j (k - j))
+            for struct (i, j) in terms.Products k do
+                total <- addOption total (bind i j)
 
             total
 
         // Driven in order, so that the recursion stays shallow however deep the graph is.
         let nodes = Graph.order oldest outputs
 
-        for k in 1..order do
+        for k in 1 .. terms.Count - 1 do
             for node in nodes do
                 coefficient node k |> ignore
 
-        outputs |> Array.map (fun y -> Array.init (order + 1) (coefficient y))
+        outputs |> Array.map (fun y -> Array.init terms.Count (coefficient y))
+
+    /// Coefficients 0 … order of each output on a curve; `series` holds those of the variables (x₁, …, x_order).
+    let apply (order: int) (variables: Node[]) (series: Node option[][]) (outputs: Node[]) : Node option[][] =
+        expand (Monomials.Line order) variables series outputs
