@@ -76,18 +76,80 @@ module Diff =
     /// <returns>Shape of f(x), followed by the shape of x (by [P] if x is a tree, in the order of Tree.ravel).</returns>
     let jacrev (f: 'X -> Tensor) (x: 'X) : Tensor = Jacobians.jacrev f x
 
-    /// <summary>The Jacobian, by whichever mode needs fewer passes.</summary>
+    /// <summary>The Jacobian, by whichever mode is predicted to take less work.</summary>
     /// <param name="f">From a tree to a tensor.</param>
     /// <param name="x">Where; P elements in all.</param>
     /// <returns>Shape of f(x), followed by the shape of x (by [P] if x is a tree, in the order of Tree.ravel).</returns>
-    let jacobian (f: 'X -> Tensor) (x: 'X) : Tensor = Jacobians.jacobian f x
+    let jacobian (f: 'X -> Tensor) (x: 'X) : Tensor =
+        Jacobians.jacobianWith { Mode = JacobianMode.Auto; Chunk = None } f x
+
+    /// <summary>The Jacobian, in a mode and with a bound on memory that you choose.</summary>
+    /// <param name="options">Forward, reverse or chosen; and how many directions are taken at once. Memory for intermediate values grows with that number; results do not depend on it.</param>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of f(x), followed by the shape of x (by [P] if x is a tree, in the order of Tree.ravel).</returns>
+    /// <exception cref="T:Hesse.HesseException">The chunk is below 1.</exception>
+    /// <remarks>Inside another transformation all directions are one batch, whatever the chunk.</remarks>
+    let jacobianWith (options: JacobianOptions) (f: 'X -> Tensor) (x: 'X) : Tensor = Jacobians.jacobianWith options f x
 
     /// <summary>The Hessian of a scalar function, as a batch of Hessian-vector products.</summary>
     /// <param name="f">From a tree to a scalar; shape [].</param>
     /// <param name="x">Where; P elements in all.</param>
     /// <returns>Shape of x twice; [P; P] if x is a tree, in the order of Tree.ravel.</returns>
     /// <exception cref="T:Hesse.HesseException">The output is not a scalar.</exception>
-    let hessian (f: 'X -> Tensor) (x: 'X) : Tensor = Jacobians.hessian f x
+    let hessian (f: 'X -> Tensor) (x: 'X) : Tensor = Jacobians.hessianWith None f x
+
+    /// <summary>The Hessian of a scalar function, so many Hessian-vector products at once.</summary>
+    /// <param name="chunk">How many products are taken at once, at least 1; memory for intermediate values grows with it.</param>
+    /// <param name="f">From a tree to a scalar; shape [].</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of x twice; [P; P] if x is a tree, in the order of Tree.ravel.</returns>
+    /// <exception cref="T:Hesse.HesseException">The output is not a scalar, or the chunk is below 1.</exception>
+    let hessianChunked (chunk: int) (f: 'X -> Tensor) (x: 'X) : Tensor = Jacobians.hessianWith (Some chunk) f x
+
+    // ----- sums of second derivatives -----
+
+    /// <summary>The sum of second derivatives Σ ∂²f/∂xᵢ², by the forward Laplacian.</summary>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of f(x).</returns>
+    /// <remarks>One forward pass carries the value, P first derivatives and one sum of second derivatives (Li et al. 2024; Dangel et al.
+    /// 2025): about the cost of P jvps, in blocks of directions of bounded memory. No gradient is needed, so f may have any shape.</remarks>
+    let laplacian (f: 'X -> Tensor) (x: 'X) : Tensor = Laplacians.laplacian f x
+
+    /// <summary>Value, all first derivatives and the sum of second derivatives, in one forward pass.</summary>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>f(x); the Jacobian, of the shape of f(x) followed by that of x ([P] for a tree), which for a scalar f is the gradient; and Σ ∂²f/∂xᵢ², of the shape of f(x).</returns>
+    /// <remarks>Cost: that of `laplacian`.</remarks>
+    let valueGradLaplacian (f: 'X -> Tensor) (x: 'X) : Tensor * Tensor * Tensor = Laplacians.valueGradLaplacian f x
+
+    /// <summary>The second derivatives ∂²f/∂xᵢ² one by one: the diagonal of the Hessian of every output.</summary>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of f(x), followed by the shape of x ([P] for a tree).</returns>
+    /// <remarks>Cost: P second-order jets, in blocks.</remarks>
+    let laplacianTerms (f: 'X -> Tensor) (x: 'X) : Tensor = Laplacians.laplacianTerms f x
+
+    /// <summary>The second-order operator Σ aᵢⱼ ∂²f/∂xᵢ∂xⱼ with constant weights, by the forward Laplacian.</summary>
+    /// <param name="weights">[P] for a diagonal, or [P; P], over the elements of x in the order of Tree.ravel; of any sign. Only the symmetric part matters, and at rank r it costs r directions.</param>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of f(x).</returns>
+    /// <exception cref="T:Hesse.HesseException">The weights are symbolic or of another shape.</exception>
+    /// <remarks>A matrix is factored as Σ λₖ uₖuₖᵀ; eigenvalues below P · 2.2·10⁻¹⁶ of the largest are left out. Cost: that of a Laplacian with r directions.</remarks>
+    let laplacianWith (weights: Tensor) (f: 'X -> Tensor) (x: 'X) : Tensor = Laplacians.laplacianWith weights f x
+
+    /// <summary>The sum Σ wₖ D²f(x)[dₖ, dₖ] over given directions, by the forward Laplacian.</summary>
+    /// <param name="weights">w, shape [m]; of any sign. May depend on variables of a surrounding transformation, as may the directions.</param>
+    /// <param name="directions">A tree of the structure of x whose tensors have a further, leading axis of length m.</param>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">Where.</param>
+    /// <returns>Of the structure of f's result.</returns>
+    /// <exception cref="T:Hesse.HesseException">Weights and directions do not fit each other or x.</exception>
+    /// <remarks>With dₖ the columns of σ this is Σ (σσᵀ)ᵢⱼ ∂²f/∂xᵢ∂xⱼ, the generator of a diffusion. Cost: about m jvps, in blocks.</remarks>
+    let laplacianAlong (weights: Tensor) (directions: 'X) (f: 'X -> 'Y) (x: 'X) : 'Y =
+        Laplacians.laplacianAlong weights directions f x
 
     // ----- higher derivatives -----
 
@@ -192,12 +254,6 @@ module Diff =
     /// <param name="xs">A tree whose tensors all have the same first length n.</param>
     /// <returns>The results of f, stacked: every output tensor has a new first axis of length n.</returns>
     let vmap (f: 'X -> 'Y) (xs: 'X) : 'Y = vmapAxes 0 0 f xs
-
-    /// <summary>The sum of second derivatives Σ ∂²f/∂xᵢ², from second-order jets along every axis.</summary>
-    /// <param name="f">From a tree to a tensor.</param>
-    /// <param name="x">Where; P elements in all.</param>
-    /// <returns>Shape of f(x).</returns>
-    let laplacian (f: 'X -> Tensor) (x: 'X) : Tensor = Laplacians.laplacian f x
 
     /// <summary>A function that is traced and compiled once for each argument structure, and from then on runs its plan.</summary>
     /// <param name="f">From a tree to a tree, built from tensor operations and transformations. It is called once per structure: side effects and branches on values are not repeated.</param>

@@ -1,15 +1,10 @@
 namespace Hesse
 
-open System
-open System.Runtime.ExceptionServices
-open System.Threading.Tasks
 open Hesse.Linear
 open Hesse.Movement
 
 /// What the transformations of `Diff` share: from functions on trees to graphs, and back.
 module internal Tracing =
-    // ----- tracing -----
-
     /// A function's graph: its variables, its outputs, and the way from nodes back to the output tree.
     type Trace<'Y> = { Variables: Node[]; Values: Node[]; Outputs: Node[]; Result: Node[] -> 'Y }
 
@@ -81,93 +76,3 @@ module internal Tracing =
                     Substitute.apply tangents values residual
         else
             fun values -> Substitute.apply tangents values residual
-
-    // ----- batches of directions -----
-
-    /// Bytes of intermediate values (all of them, also those that share a buffer) that one block of a batch of directions may have.
-    /// Then the buffers in use stay in the second-level cache: for the network 10-64-64-1 on 128 points a Hessian-vector product
-    /// costs 0.37 ms in blocks of 4, 0.60 ms alone and 0.80 ms in blocks of 20 (2.5 GHz, 1 MiB of second-level cache a core).
-    [<Literal>]
-    let blockBytes = 8388608.0
-
-    /// How many directions to take at once, from the size of the graph for one.
-    let blockSize (variables: Node[]) (outputs: Node[]) (count: int) =
-        let perDirection =
-            Graph.order (Substitute.oldest variables) outputs
-            |> Array.sumBy (fun n -> 8.0 * float (Shape.size n.Shape))
-
-        max 1 (min count (int (blockBytes / max 8.0 perDirection)))
-
-    /// Rows `from` .. `from + count − 1` of the identity of all elements of `shapes`, cut to those shapes.
-    let basis (shapes: int[][]) (from: int) (count: int) : Node[] =
-        let sizes = shapes |> Array.map (Shape.length "jacobian")
-        let starts = Array.scan (+) 0 sizes
-
-        shapes
-        |> Array.mapi (fun i shape ->
-            let data = Array.zeroCreate (count * sizes[i])
-
-            for k in 0 .. count - 1 do
-                let column = from + k - starts[i]
-
-                if column >= 0 && column < sizes[i] then
-                    data[k * sizes[i] + column] <- 1.0
-
-            Graph.constant (Array.append [| count |] shape) data)
-
-    /// A linear graph at concrete values, applied to its whole basis in blocks of bounded memory that run on all cores. The last
-    /// block is filled up with zero directions, whose results are not kept.
-    let private inBlocks variables (values: Node[]) (linear: Node[]) (outputs: Node[]) (count: int) : Node[] =
-        let shapes = linear |> Array.map (fun v -> v.Shape)
-        let block = blockSize linear outputs count
-        let seeds = shapes |> Array.map (fun s -> Graph.variable (Array.append [| block |] s))
-        let program = Program(Array.append variables seeds, Batch.apply block linear seeds outputs)
-        let rowSizes = outputs |> Array.map (fun y -> Shape.length "jacobian" y.Shape)
-        let resultShapes = outputs |> Array.map (fun y -> Array.append [| count |] y.Shape)
-
-        let results =
-            resultShapes |> Array.map (Shape.length "jacobian" >> GC.AllocateUninitializedArray<double>)
-
-        let run (index: int) =
-            let from = index * block
-            let rows = program.Run(Array.append values (basis shapes from block))
-            let kept = min block (count - from)
-
-            rows
-            |> Array.iteri (fun o part -> Array.Copy(part.Data, 0, results[o], from * rowSizes[o], kept * rowSizes[o]))
-
-        try
-            Parallel.For(0, (count + block - 1) / block, run) |> ignore
-        with :? AggregateException as failures ->
-            ExceptionDispatchInfo.Throw failures.InnerExceptions[0]
-
-        Array.map2 Graph.constant resultShapes results
-
-    /// A linear graph applied to the whole basis of its `linear` variables. Result o has shape [count; shape of output o].
-    /// At concrete values in blocks; else as one batch.
-    let overBasis (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node[] =
-        let shapes = linear |> Array.map (fun v -> v.Shape)
-        let count = shapes |> Array.sumBy (Shape.length "jacobian")
-
-        if count = 0 then
-            outputs |> Array.map (fun y -> Graph.zeros (Array.append [| 0 |] y.Shape))
-        elif
-            values |> Array.forall (fun v -> v.IsConcrete)
-            && Executor.isClosed (Array.append variables linear) outputs
-        then
-            inBlocks variables values linear outputs count
-        else
-            Substitute.apply variables values (Batch.apply count linear (basis shapes 0 count) outputs)
-
-    /// All elements of nodes with a leading axis, in one matrix [count; total].
-    let flattenRows (count: int) (nodes: Node[]) =
-        match nodes |> Array.map (fun n -> reshape [| count; Shape.length "jacobian" n.Shape / max 1 count |] n) with
-        | [||] -> Graph.zeros [| count; 0 |]
-        | [| one |] -> one
-        | many -> concat 1 many
-
-    /// The shape of x in a derivative: its own for one tensor, [P] for a tree.
-    let inputShape (x: 'X) (variables: Node[]) =
-        match box x with
-        | :? Tensor -> variables[0].Shape
-        | _ -> [| variables |> Array.sumBy (fun v -> Shape.length "jacobian" v.Shape) |]

@@ -283,6 +283,24 @@ let ``Hessian of a sum of a Hessian equals the Hessian of a second directional d
             (Diff.hessian (fun x -> Tensor.sum (Diff.hessian f x)) xs))
 
 [<Fact>]
+let ``the forward Laplacian is the trace of the Hessian`` () =
+    forAll 150_000 300 (fun p ->
+        let f, xs = RandomPrograms.scalar p, RandomPrograms.inputs p
+        let expected = Tensor.trace (Diff.hessian f xs)
+        Check.tensors "Laplacian" 1e-9 expected (Diff.laplacian f xs)
+        Check.tensors "sum of terms" 1e-9 expected (Tensor.sum (Diff.laplacianTerms f xs)))
+
+[<Fact>]
+let ``a mixed jet holds the mixed derivatives that directional gives`` () =
+    forAll 160_000 200 (fun p ->
+        let f, xs = RandomPrograms.scalar p, RandomPrograms.inputs p
+        let u, v = direction 13 xs, direction 14 xs
+        let jet = Diff.mixedJet 3 f xs [ u; v ]
+        Check.tensors "u u v" 1e-9 jet[[ 2; 1 ]] (Diff.directional f xs [ u; u; v ])
+        let nested = directionalDerivative (directionalDerivative (directionalDerivative f v) v) u xs
+        Check.tensors "u v v" 1e-9 nested jet[[ 1; 2 ]])
+
+[<Fact>]
 let ``programs with axes of length zero`` () =
     forPrograms (ProgramGenerator.generateWith [| 0; 1; 2 |]) 140_000 300 (fun p ->
         let f, xs = RandomPrograms.run p, RandomPrograms.inputs p

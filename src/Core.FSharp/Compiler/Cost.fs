@@ -11,9 +11,6 @@ type internal Cost = {
     /// The one number by which routes are compared: a byte moved counts as much as a floating-point operation.
     member c.Work = float c.Flops + float c.Bytes
 
-    /// The same computation so many times, one after the other.
-    static member (*)(times: int, c: Cost) = { c with Flops = int64 times * c.Flops; Bytes = int64 times * c.Bytes }
-
 /// Costs of graphs, from the counters of the plans that would run them.
 module internal Cost =
     let ofProgram (program: Program) = {
@@ -25,3 +22,10 @@ module internal Cost =
     /// The cost of computing the outputs from their variables, whichever these are; nothing is run.
     let ofGraph (outputs: Node[]) : Cost =
         ofProgram (Program(Graph.order 1L outputs |> Array.filter Graph.isVariable, outputs))
+
+    /// The same computation so many times, one after the other.
+    let repeat (times: int) (c: Cost) = {
+        c with
+            Flops = int64 times * c.Flops
+            Bytes = int64 times * c.Bytes
+    }

@@ -1,8 +1,6 @@
 namespace Hesse
 
 open System
-open Hesse.Linear
-open Hesse.Tracing
 
 /// Matrices of linear graphs: a batch of all unit directions, or the same with the structure of the basis kept, whichever costs less.
 module internal Basis =
@@ -34,17 +32,37 @@ module internal Basis =
             else
                 None
 
+    let private structuredRows values (linear: Node[]) outputs =
+        ifCheaper values linear outputs (fun () -> Structured.overBasis linear outputs)
+
+    let private structuredMatrix values (linear: Node[]) outputs =
+        ifCheaper values linear outputs (fun () -> [| Structured.symmetric linear outputs |])
+
+    let private count (linear: Node[]) = linear |> Array.sumBy (fun v -> Shape.length "jacobian" v.Shape)
+
     /// A graph that is linear in `linear` applied to the unit directions of all its elements, at `values` of `variables`: result o has
-    /// shape [elements; shape of output o].
-    let rows (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node[] =
-        match ifCheaper values linear outputs (fun () -> Structured.overBasis linear outputs) with
+    /// shape [elements; shape of output o]. With a chunk, always in blocks of so many directions.
+    let rows chunk (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node[] =
+        match (if Option.isSome chunk then None else structuredRows values linear outputs) with
         | Some graph -> Executor.evaluate variables values graph
-        | None -> overBasis variables values linear outputs
+        | None -> Directions.overBasis chunk variables values linear outputs
 
     /// The symmetric matrix of such a graph whose outputs have the shapes of `linear`; shape [elements; elements].
-    let symmetric (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node =
-        match ifCheaper values linear outputs (fun () -> [| Structured.symmetric linear outputs |]) with
+    let symmetric chunk (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node =
+        match (if Option.isSome chunk then None else structuredMatrix values linear outputs) with
         | Some graph -> (Executor.evaluate variables values graph)[0]
         | None ->
-            let count = linear |> Array.sumBy (fun v -> Shape.length "hessian" v.Shape)
-            flattenRows count (overBasis variables values linear outputs)
+            Directions.overBasis chunk variables values linear outputs |> Directions.flattenRows (count linear)
+
+    let private costOf chunk linear outputs (structured: Node[] option) =
+        match structured with
+        | Some graph -> Cost.ofGraph graph
+        | None -> Directions.cost chunk linear outputs (count linear)
+
+    /// What `rows` would take.
+    let rowsCost chunk (values: Node[]) (linear: Node[]) (outputs: Node[]) : Cost =
+        costOf chunk linear outputs (if Option.isSome chunk then None else structuredRows values linear outputs)
+
+    /// What `symmetric` would take.
+    let symmetricCost chunk (values: Node[]) (linear: Node[]) (outputs: Node[]) : Cost =
+        costOf chunk linear outputs (if Option.isSome chunk then None else structuredMatrix values linear outputs)

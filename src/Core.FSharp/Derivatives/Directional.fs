@@ -1,6 +1,7 @@
 namespace Hesse
 
 open Hesse.Linear
+open Hesse.Movement
 open Hesse.Tracing
 
 /// Mixed derivatives Dᵏf(x)[v₁, …, v_k], and the ways to compute them.
