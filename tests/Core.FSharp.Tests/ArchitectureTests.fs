@@ -67,7 +67,10 @@ let private gaps (assembly: Assembly) = [
         BindingFlags.Public ||| BindingFlags.Instance ||| BindingFlags.Static ||| BindingFlags.DeclaredOnly
 
     for t in assembly.GetExportedTypes() do
-        if not (isGenerated t) then
+        // A union's Tags and case classes are the compiler's.
+        let ofUnion = not (isNull t.DeclaringType) && FSharp.Reflection.FSharpType.IsUnion t.DeclaringType
+
+        if not (isGenerated t || ofUnion) then
             let typeName = t.FullName.Replace('+', '.')
 
             if
