@@ -30,6 +30,8 @@ type internal Attr =
     | Directed of axis: int * reverse: bool
     /// A distribution, and the shape of what is drawn from each key.
     | Drawn of law: RandomLaw * shape: int[]
+    /// A limit below which numbers count as zero.
+    | Limit of float
 
 /// How a primitive becomes work for the executor.
 [<RequireQualifiedAccess; NoEquality; NoComparison>]

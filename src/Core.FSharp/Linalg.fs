@@ -50,13 +50,21 @@ module Linalg =
 
     /// <summary>Determinant.</summary>
     /// <remarks>
-    /// The value is right at singular matrices. The derivative is det A · tr(A⁻¹ dA) (Jacobi's formula), which needs an invertible
-    /// matrix and raises the error of `solve` at an exactly singular one.
+    /// Value and derivatives are right at every matrix, singular ones included: the gradient is the matrix of cofactors, which comes from
+    /// the singular value decomposition without a division. The derivative of order k costs 10 n³ and k! nᵏ operations;
+    /// for high orders of large matrices `logdet` is cheaper.
     /// </remarks>
     /// <param name="a">Shape [..., n, n].</param>
     /// <returns>The batch axes.</returns>
     /// <exception cref="T:Hesse.HesseException">The matrices are not square.</exception>
     let det (a: Tensor) : Tensor = lift LinearAlgebra.det a
+
+    /// <summary>The matrix of cofactors, which is the gradient of the determinant and det A · A⁻ᵀ at an invertible A.</summary>
+    /// <remarks>Right at singular matrices, to every order, as those of `det`.</remarks>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="T:Hesse.HesseException">The matrices are not square.</exception>
+    let cofactor (a: Tensor) : Tensor = lift LinearAlgebra.cofactor a
 
     /// <summary>Sign and logarithm of the absolute value of the determinant; neither overflows.</summary>
     /// <remarks>A singular matrix has sign 0 and logarithm −∞. The sign has derivative zero.</remarks>
@@ -78,7 +86,7 @@ module Linalg =
     /// <param name="a">Shape [..., n, n], symmetric positive definite.</param>
     /// <returns>The same shape, zero above the diagonal.</returns>
     /// <exception cref="T:Hesse.HesseException">The matrices are not square, or a pivot is not positive; the message names it.</exception>
-    let cholesky (a: Tensor) : Tensor = lift (LinearAlgebra.symmetrize "cholesky" >> LinearAlgebra.cholesky) a
+    let cholesky (a: Tensor) : Tensor = lift (Factorisations.symmetrize "cholesky" >> Factorisations.cholesky) a
 
     /// <summary>x with L Lᵀ x = b, from a Cholesky factor.</summary>
     /// <param name="l">Lower factor, shape [..., n, n]; the upper triangle is not read.</param>
@@ -95,22 +103,133 @@ module Linalg =
     /// <param name="a">Shape [..., n, n].</param>
     /// <returns>Shape [..., n].</returns>
     /// <exception cref="T:Hesse.HesseException">The matrices are not square, or an element is not finite.</exception>
-    let eigvalsh (a: Tensor) : Tensor = lift (LinearAlgebra.symmetrize "eigvalsh" >> LinearAlgebra.eigenvalues) a
+    let eigvalsh (a: Tensor) : Tensor = lift (Factorisations.symmetrize "eigvalsh" >> Factorisations.eigenvalues) a
 
     /// <summary>Eigenvalues and orthonormal eigenvectors of (A + Aᵀ)/2 = V diag(λ) Vᵀ.</summary>
     /// <remarks>
     /// Values ascend; vectors are in columns, with the largest element of each positive. dV = V (F ∘ Vᵀ dA V) with
     /// F_ij = 1/(λ_j − λ_i). Between equal eigenvalues (to n·10⁻¹⁴ of the largest) vectors have no derivative, and F_ij = 0 stands for it:
     /// derivatives stay finite, and first derivatives of projectors on whole eigenspaces and of symmetric functions of the values are
-    /// right; for a function of the matrix such as V f(λ) Vᵀ the coupling of equal eigenvalues is missing. Values and
-    /// vectors are two primitives, each with its own factorisation.
+    /// right; for a function of the matrix such as V f(λ) Vᵀ the coupling of equal eigenvalues is missing. Values and vectors come
+    /// from one factorisation.
     /// </remarks>
     /// <param name="a">Shape [..., n, n].</param>
     /// <returns>λ, shape [..., n]; V, shape [..., n, n].</returns>
     /// <exception cref="T:Hesse.HesseException">The matrices are not square, or an element is not finite.</exception>
     let eigh (a: Tensor) : Tensor * Tensor =
-        let part = LinearAlgebra.symmetrize "eigh" a.Node
-        Tensor(LinearAlgebra.eigenvalues part), Tensor(LinearAlgebra.eigenvectors part)
+        let values, vectors = Factorisations.eigen (Factorisations.symmetrize "eigh" a.Node)
+        Tensor values, Tensor vectors
+
+    // ----- singular values -----
+
+    let private checkMatrix (op: string) (a: Tensor) =
+        if a.Rank < 2 then
+            Shape.fail $"{op}: expected matrices [..., m, n], got shape {Shape.show a.Shape}; reshape it"
+
+    /// <summary>Thin singular value decomposition A = U diag(s) Vᵀ, with r = min(m, n).</summary>
+    /// <remarks>
+    /// Values descend. The largest element of each singular vector of the short side (V if m ≥ n, else U) is positive, and the other vector
+    /// goes with it. Derivatives divide by differences and sums of singular values (Townsend 2016). Between equal ones (to r·10⁻¹⁴ of the
+    /// largest) the difference's reciprocal is taken as 0, and at zero ones the sum's and the value's own: derivatives stay finite, and
+    /// first derivatives of what does not depend on the choice of vectors within an eigenspace are right (projectors on whole
+    /// singular subspaces, symmetric functions of the values that are smooth at 0). The derivative of a zero singular value is uᵀ dA v with
+    /// the vectors that the library chose.
+    /// </remarks>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>U, shape [..., m, r]; s, shape [..., r]; Vᵀ, shape [..., r, n].</returns>
+    /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    let svd (a: Tensor) : Tensor * Tensor * Tensor =
+        checkMatrix "svd" a
+        let u, s, v = Factorisations.svd a.Node
+        Tensor u, Tensor s, Tensor(LinearAlgebra.transposed v)
+
+    /// <summary>Singular values, descending.</summary>
+    /// <remarks>ds_i = u_iᵀ dA v_i; conventions as those of `svd`.</remarks>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>Shape [..., min(m, n)].</returns>
+    /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    let singularValues (a: Tensor) : Tensor =
+        checkMatrix "singularValues" a
+        lift Factorisations.singularValues a
+
+    /// max(m, n) · 2⁻⁵², the usual limit for the rank.
+    let private usualLimit (a: Tensor) =
+        let shape = a.Node.Shape
+        float (max shape[shape.Length - 1] shape[shape.Length - 2]) * System.Math.ScaleB(1.0, -52)
+
+    /// <summary>Moore-Penrose inverse; singular values up to rcond times the largest count as zero.</summary>
+    /// <remarks>
+    /// The derivative is that at constant rank, dA⁺ = −A⁺ dA A⁺ + A⁺ A⁺ᵀ dAᵀ (I − A A⁺) + (I − A⁺ A) dAᵀ A⁺ᵀ A⁺ (Golub and Pereyra
+    /// 1973): right for full rank to every order, and for a lower one in directions that keep the rank; in others A⁺ is not continuous.
+    /// </remarks>
+    /// <param name="rcond">The limit, at least 0.</param>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>Shape [..., n, m].</returns>
+    /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, the limit is negative, or an element is not finite.</exception>
+    let pinvWith (rcond: float) (a: Tensor) : Tensor =
+        checkMatrix "pinv" a
+
+        if not (rcond >= 0.0) then
+            Shape.fail $"pinv: rcond is {rcond}; want a number that is at least 0"
+
+        lift (Factorisations.pseudoInverse rcond) a
+
+    /// <summary>Moore-Penrose inverse, with max(m, n) · 2⁻⁵² as limit for singular values that count as zero; see `pinvWith`.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>Shape [..., n, m].</returns>
+    /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    let pinv (a: Tensor) : Tensor =
+        checkMatrix "pinv" a
+        pinvWith (usualLimit a) a
+
+    /// <summary>Number of singular values above max(m, n) · 2⁻⁵² times the largest; derivative 0.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    let matrixRank (a: Tensor) : Tensor =
+        checkMatrix "matrixRank" a
+        let s = singularValues a
+
+        if s.Node.Shape[s.Rank - 1] = 0 then
+            Tensor.zeros s.Node.Shape[.. s.Rank - 2]
+        else
+            let limit = usualLimit a * Tensor.maxAxis -1 s
+            Tensor.sumAxis -1 (Tensor.greater s (Tensor.expandDims -1 limit))
+
+    /// <summary>Sum of the singular values.</summary>
+    /// <remarks>At a matrix of lower rank, where it has no derivative, the result is one of its subgradients.</remarks>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    let nuclearNorm (a: Tensor) : Tensor =
+        checkMatrix "nuclearNorm" a
+        Tensor.sumAxis -1 (singularValues a)
+
+    let private someSingularValues (op: string) (a: Tensor) =
+        checkMatrix op a
+        let s = singularValues a
+
+        if s.Node.Shape[s.Rank - 1] = 0 then
+            Shape.fail
+                $"{op}: matrices of shape {Shape.show a.Shape} have no singular values; want at least one row and one column"
+
+        let place i = Tensor.sumAxis -1 (Tensor.slice -1 i (i + 1) 1 s)
+        place 0, place (s.Node.Shape[s.Rank - 1] - 1)
+
+    /// <summary>The largest singular value.</summary>
+    /// <remarks>Where it is a multiple one, and has no derivative, the result is one of its subgradients.</remarks>
+    /// <param name="a">Shape [..., m, n], not empty.</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="T:Hesse.HesseException">There is no singular value, or an element is not finite.</exception>
+    let spectralNorm (a: Tensor) : Tensor = fst (someSingularValues "spectralNorm" a)
+
+    /// <summary>The largest singular value over the smallest one; infinite for a matrix of lower rank.</summary>
+    /// <param name="a">Shape [..., m, n], not empty.</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="T:Hesse.HesseException">There is no singular value, or an element is not finite.</exception>
+    let cond (a: Tensor) : Tensor =
+        let largest, smallest = someSingularValues "cond" a
+        largest / smallest
 
     // ----- orthogonal factors and least squares -----
 
@@ -123,8 +242,8 @@ module Linalg =
     /// <returns>Q, shape [..., m, n]; R, shape [..., n, n].</returns>
     /// <exception cref="T:Hesse.HesseException">There are fewer rows than columns, or an element is not finite.</exception>
     let qr (a: Tensor) : Tensor * Tensor =
-        let q = LinearAlgebra.orthonormal a.Node
-        Tensor q, Tensor(LinearAlgebra.upperFactor a.Node q)
+        let q = Factorisations.orthonormal a.Node
+        Tensor q, Tensor(Factorisations.upperFactor a.Node q)
 
     /// <summary>The x of least |A x − b|, for A of full column rank, by QR.</summary>
     /// <param name="a">Shape [..., m, n] with m ≥ n.</param>

@@ -38,7 +38,7 @@ public static class Linalg
     /// <exception cref="HesseException">The matrices are not square, or one is exactly singular.</exception>
     public static Tensor Inverse(Tensor a) => new(CoreLinalg.inverse(Tensor.Unwrap(a, nameof(a))));
 
-    /// <summary>Determinant; its value is right at singular matrices, its derivative needs an invertible one.</summary>
+    /// <summary>Determinant; value and derivatives are right at singular matrices too.</summary>
     /// <param name="a">Shape [..., n, n].</param>
     /// <returns>The batch axes.</returns>
     /// <exception cref="ArgumentNullException">The argument is null.</exception>
@@ -89,6 +89,82 @@ public static class Linalg
     /// <exception cref="ArgumentNullException">The argument is null.</exception>
     /// <exception cref="HesseException">The matrices are not square, or an element is not finite.</exception>
     public static (Tensor Values, Tensor Vectors) EigH(Tensor a) => Pair(CoreLinalg.eigh(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>The matrix of cofactors, which is the gradient of the determinant; right at singular matrices.</summary>
+    /// <param name="a">Shape [..., n, n].</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The matrices are not square.</exception>
+    public static Tensor Cofactor(Tensor a) => new(CoreLinalg.cofactor(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>Thin singular value decomposition a = u diag(s) vt; values descend.</summary>
+    /// <remarks>Between equal singular values, and at zero ones, vectors have no derivative; zero coupling stands for it.</remarks>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>Shapes [..., m, r], [..., r] and [..., r, n], where r is the smaller of m and n.</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    public static (Tensor U, Tensor S, Tensor Vt) Svd(Tensor a)
+    {
+        var (u, s, vt) = CoreLinalg.svd(Tensor.Unwrap(a, nameof(a)));
+        return (new Tensor(u), new Tensor(s), new Tensor(vt));
+    }
+
+    /// <summary>Singular values, descending.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>Shape [..., min(m, n)].</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    public static Tensor SingularValues(Tensor a) =>
+        new(CoreLinalg.singularValues(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>Moore-Penrose inverse, with max(m, n) · 2⁻⁵² of the largest singular value as limit for those that count as zero.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>Shape [..., n, m].</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    public static Tensor PInv(Tensor a) =>
+        new(CoreLinalg.pinv(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>Moore-Penrose inverse; singular values up to rcond times the largest count as zero.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <param name="rcond">The limit, at least 0.</param>
+    /// <returns>Shape [..., n, m].</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, the limit is negative, or an element is not finite.</exception>
+    public static Tensor PInv(Tensor a, double rcond) =>
+        new(CoreLinalg.pinvWith(rcond, Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>Number of singular values above max(m, n) · 2⁻⁵² times the largest; derivative 0.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    public static Tensor MatrixRank(Tensor a) =>
+        new(CoreLinalg.matrixRank(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>Sum of the singular values.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    public static Tensor NuclearNorm(Tensor a) =>
+        new(CoreLinalg.nuclearNorm(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>The largest singular value.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    public static Tensor SpectralNorm(Tensor a) =>
+        new(CoreLinalg.spectralNorm(Tensor.Unwrap(a, nameof(a))));
+
+    /// <summary>The largest singular value over the smallest one; infinite for a matrix of lower rank.</summary>
+    /// <param name="a">Shape [..., m, n].</param>
+    /// <returns>The batch axes.</returns>
+    /// <exception cref="ArgumentNullException">The argument is null.</exception>
+    /// <exception cref="HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
+    public static Tensor Cond(Tensor a) =>
+        new(CoreLinalg.cond(Tensor.Unwrap(a, nameof(a))));
 
     /// <summary>Thin QR decomposition of matrices with full column rank: q with orthonormal columns, r upper triangular with a positive diagonal.</summary>
     /// <param name="a">Shape [..., m, n] with m ≥ n.</param>

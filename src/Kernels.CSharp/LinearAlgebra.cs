@@ -43,6 +43,17 @@ public static class LinearAlgebra
         return Native is { } lapack ? lapack.Svd(a, m, n) : ManagedLinearAlgebra.Svd(a, m, n);
     }
 
+    /// <summary>Singular values alone.</summary>
+    /// <param name="a">Shape [m; n].</param>
+    /// <param name="m">Rows.</param>
+    /// <param name="n">Columns.</param>
+    /// <returns>Values descending, shape [min(m, n)].</returns>
+    public static double[] SingularValues(double[] a, int m, int n)
+    {
+        LinearAlgebraChecks.Matrix("svd", a, m, n);
+        return Native is { } lapack ? lapack.SingularValues(a, m, n) : ManagedLinearAlgebra.SingularValues(a, m, n);
+    }
+
     /// <summary>Lower Cholesky factor l of a symmetric positive definite matrix: a = l lᵀ.</summary>
     /// <param name="a">Shape [n; n]; only the lower triangle is read.</param>
     /// <param name="n">Order.</param>

@@ -88,6 +88,9 @@ internal static class ManagedLinearAlgebra
         return (u, svd.S.ToArray(), vt);
     }
 
+    public static double[] SingularValues(double[] a, int m, int n) =>
+        Math.Min(m, n) == 0 ? [] : DenseMatrix.Create(m, n, (i, j) => a[(i * n) + j]).Svd(false).S.ToArray();
+
     public static double[] Cholesky(double[] a, int n)
     {
         double[] l = new double[n * n];

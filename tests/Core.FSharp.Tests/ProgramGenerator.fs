@@ -415,41 +415,59 @@ module internal ProgramGenerator =
     let private ofDominant primitive (b: Builder) = b.Apply(primitive, NoAttr, dominant b)
     let private ofDefinite primitive (b: Builder) = b.Apply(primitive, NoAttr, definite b)
 
-    /// Eigenvalues apart, and where vectors are meant the two largest elements of each too, since the sign follows the largest.
-    let private eigen primitive vectors (b: Builder) =
+    let private apart (values: Node) =
+        for row in Array.chunkBySize (Array.last values.Shape) values.Data do
+            require (row |> Array.pairwise |> Array.forall (fun (x, y) -> abs (y - x) > 0.3))
+
+    /// The two largest elements of each column apart, since the sign of a vector follows the largest.
+    let private signsKept (vectors: Node) =
+        let rows = LinearAlgebra.transposed vectors
+
+        for v in Array.chunkBySize (Array.last rows.Shape) rows.Data do
+            let sorted = v |> Array.map abs |> Array.sortDescending
+            require (v.Length = 1 || sorted[0] - sorted[1] > kinkDistance)
+
+    let private eigen primitive (b: Builder) =
         let a = definite b
-        let values = LinearAlgebra.eigenvalues (b.Value a)
-        let n = values.Shape[values.Shape.Length - 1]
-
-        for row in Array.chunkBySize n values.Data do
-            require (row |> Array.pairwise |> Array.forall (fun (x, y) -> y - x > 0.3))
-
-        if vectors then
-            let rows = Array.chunkBySize n (LinearAlgebra.transposed (LinearAlgebra.eigenvectors (b.Value a))).Data
-
-            for v in rows do
-                let sorted = v |> Array.map abs |> Array.sortDescending
-                require (n = 1 || sorted[0] - sorted[1] > kinkDistance)
-
+        let values, vectors = Factorisations.eigen (b.Value a)
+        apart values
+        signsKept vectors
         b.Apply(primitive, NoAttr, a)
 
-    /// Columns that are far from dependent: the first ones of a dominant matrix.
-    let private orthonormal (b: Builder) =
+    /// The first columns of a dominant matrix, which are far from dependent.
+    let private tall (b: Builder) =
         let a = dominant b
         let shape = b.Shape a
         let columns = 1 + b.Random.Next shape[shape.Length - 1]
         let stop = Array.updateAt (shape.Length - 1) columns shape
         let zeros, ones = shape |> Array.map (fun _ -> 0), shape |> Array.map (fun _ -> 1)
-        b.Apply(LinearAlgebra.orthonormalP, NoAttr, b.Apply(Movement.sliceP, Window(zeros, stop, ones), a))
+        b.Apply(Movement.sliceP, Window(zeros, stop, ones), a)
 
-    /// The exponential, or its derivative in one or two directions.
-    let private expm (b: Builder) =
+    let private orthonormal (b: Builder) = b.Apply(Factorisations.orthonormalP, NoAttr, tall b)
+
+    let private singular primitive (b: Builder) =
+        let a = tall b
+        let _, values, vectors = Factorisations.svd (b.Value a)
+        apart values
+        signsKept vectors
+        b.Apply(primitive, NoAttr, a)
+
+    /// Of full rank, tall or wide.
+    let private pseudoInverse (b: Builder) =
+        let a = tall b
+        let r = (b.Shape a).Length
+        let flip = Array.append [| 0 .. r - 3 |] [| r - 1; r - 2 |]
+        let a = if b.Flip() then a else b.Apply(Movement.transposeP, Axes flip, a)
+        b.Apply(Factorisations.pseudoInverseP, Limit 1e-10, a)
+
+    /// A function of a matrix, or its derivative in one or two directions.
+    let private directional primitive (b: Builder) =
         let n = 1 + b.Random.Next 3
         let shape = matrices b n n
         let half = b.Full(shape, 0.5)
         let argument () = b.Apply(Linear.mulP, NoAttr, b.Like shape, half)
         let args = Array.init (1 + b.Random.Next 3) (fun _ -> argument ())
-        b.Apply(LinearAlgebra.expmP, NoAttr, args)
+        b.Apply(primitive, NoAttr, args)
 
     /// Whole numbers of this shape: given ones plus a computed one.
     let private wholeNumbers (b: Builder) (shape: int[]) =
@@ -531,11 +549,15 @@ module internal ProgramGenerator =
             "signDet", ofDominant LinearAlgebra.signDetP
             "logAbsDet", ofDominant LinearAlgebra.logAbsDetP
             "det", ofDominant LinearAlgebra.detP
-            "cholesky", ofDefinite LinearAlgebra.choleskyP
-            "eigenvalues", eigen LinearAlgebra.eigenvaluesP false
-            "eigenvectors", eigen LinearAlgebra.eigenvectorsP true
+            "cholesky", ofDefinite Factorisations.choleskyP
+            "eigenvalues", eigen Factorisations.eigenvaluesP
+            "eigen", eigen Factorisations.eigenP
+            "singularValues", singular Factorisations.singularValuesP
+            "svd", singular Factorisations.svdP
+            "pseudoInverse", pseudoInverse
             "orthonormal", orthonormal
-            "expm", expm
+            "expm", directional LinearAlgebra.expmP
+            "cofactor", directional LinearAlgebra.cofactorP
             "cumulativeSum", cumulativeSum
             "recurrence", recurrence
             "argsort", argsort
@@ -568,8 +590,8 @@ module internal ProgramGenerator =
     let private table =
         lazy (Primitives.all |> List.filter (fun p -> makers.ContainsKey p.Name) |> Array.ofList)
 
-    /// A program from a seed, with axis lengths out of `lengths`.
-    let generateWith (lengths: int[]) (seed: int) : RandomProgram =
+    /// A program from a seed, with axis lengths out of `lengths`, and steps that are made for primitives out of `table`.
+    let generateAmong (table: Primitive[]) (lengths: int[]) (seed: int) : RandomProgram =
         let b = Builder(Random seed, lengths)
 
         let inputs =
@@ -586,7 +608,7 @@ module internal ProgramGenerator =
             let before = b.Count
 
             try
-                makers[(b.Pick table.Value).Name] b |> ignore
+                makers[(b.Pick table).Name] b |> ignore
                 made <- made + 1
             with Rejected ->
                 b.Undo before
@@ -606,6 +628,9 @@ module internal ProgramGenerator =
 
         let outputs = if sinks.Length = 0 then [| b.Count - 1 |] else sinks
         RandomPrograms.withoutDeadSteps { Seed = seed; Inputs = inputs; Steps = b.Steps; Outputs = outputs }
+
+    /// A program from a seed, with axis lengths out of `lengths`.
+    let generateWith (lengths: int[]) (seed: int) = generateAmong table.Value lengths seed
 
     /// A program with axes of length 1 to 4.
     let generate (seed: int) = generateWith [| 1; 2; 3; 4 |] seed

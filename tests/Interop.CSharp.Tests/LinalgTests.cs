@@ -32,5 +32,20 @@ public class LinalgTests
     }
 
     [Fact]
+    public void SingularValuesAndWhatRestsOnThem()
+    {
+        var (u, s, vt) = Linalg.Svd(A);
+        Near.Equal(A, (u * s).MatMul(vt));
+        Near.Equal(s.ToArray(), Linalg.SingularValues(A));
+        Near.Equal(Linalg.Inverse(A), Linalg.PInv(A));
+        Near.Equal(Linalg.Inverse(A), Linalg.PInv(A, 1e-3));
+        Near.Equal(2.0, Linalg.MatrixRank(A));
+        Near.Equal(7.0, Linalg.NuclearNorm(A));
+        Near.Equal((7.0 + Math.Sqrt(5.0)) / 2.0, Linalg.SpectralNorm(A));
+        Near.Equal((7.0 + Math.Sqrt(5.0)) / (7.0 - Math.Sqrt(5.0)), Linalg.Cond(A));
+        Near.Equal([3.0, -1.0, -1.0, 4.0], Linalg.Cofactor(A));
+    }
+
+    [Fact]
     public void TheGradientOfLogDetIsTheInverse() => Near.Equal(Linalg.Inverse(A).ToArray(), Diff.Grad(Linalg.LogDet, A));
 }

@@ -63,6 +63,7 @@ public sealed class LinearAlgebraTests
                 (double[] u, double[] s, double[] vt) = native ? Lapack.Svd(a, m, n) : ManagedLinearAlgebra.Svd(a, m, n);
                 int r = Math.Min(m, n);
                 Assert.Equal(r, s.Length);
+                TestData.Near(s, native ? Lapack.SingularValues(a, m, n) : ManagedLinearAlgebra.SingularValues(a, m, n), 1e-12);
                 double[] us = [.. u];
                 for (int i = 0; i < us.Length; i++)
                 {

@@ -268,7 +268,12 @@ module internal Interpreter =
 
                 if not (supports n node.Prim) then
                     let onlyFloat =
-                        List.concat [ Special.primitives; Ordered.primitives; LinearAlgebra.primitives ]
+                        List.concat [
+                            Special.primitives
+                            Ordered.primitives
+                            LinearAlgebra.primitives
+                            Factorisations.primitives
+                        ]
                         |> List.exists (fun p -> obj.ReferenceEquals(p, node.Prim))
 
                     let remedy =

@@ -6,15 +6,13 @@ open Hesse.Graph
 open Hesse.Linear
 open Hesse.Movement
 
-/// Solvers, factorisations and determinants of the matrices in the last two axes; the axes before them are a batch.
+/// Solvers, determinants and the exponential of the matrices in the last two axes; the axes before them are a batch.
 ///
-/// A rule is written with primitives of this family and matrix products, so that it may be differentiated again. A factorisation
-/// of a symmetric matrix reads the lower triangle, and its derivatives are those of that function of the lower triangle;
-/// `symmetrize` in front makes it a function of all elements.
+/// A rule is written with primitives of this family and matrix products, so that it may be differentiated again.
 module internal LinearAlgebra =
-    let private batchOf (shape: int[]) = shape[.. shape.Length - 3]
-    let private last (x: Node) = x.Shape[x.Shape.Length - 1]
-    let private count (shape: int[]) = Array.fold (*) 1 shape
+    let batchOf (shape: int[]) = shape[.. shape.Length - 3]
+    let last (x: Node) = x.Shape[x.Shape.Length - 1]
+    let count (shape: int[]) = Array.fold (*) 1 shape
 
     /// The transpose of every matrix.
     let transposed (x: Node) =
@@ -30,28 +28,19 @@ module internal LinearAlgebra =
 
     let identity (shape: int[]) = everyMatrix shape (fun i j -> if i = j then 1.0 else 0.0)
 
-    let private masked (keep: int -> int -> float) (x: Node) = mul x (everyMatrix x.Shape keep)
+    let masked (keep: int -> int -> float) (x: Node) = mul x (everyMatrix x.Shape keep)
 
     /// A triangle of each matrix with its diagonal, zeros elsewhere.
     let triangle (isLower: bool) (x: Node) = masked (fun i j -> if i = j || (i > j) = isLower then 1.0 else 0.0) x
 
-    /// The symmetric matrix with this lower triangle.
-    let private fromLower (x: Node) =
-        add (triangle true x) (transposed (masked (fun i j -> if i > j then 1.0 else 0.0) x))
+    let mm = Contraction.matmul
 
-    let private mm = Contraction.matmul
-
-    let private checkSquare (op: string) (shape: int[]) =
+    let checkSquare (op: string) (shape: int[]) =
         let r = shape.Length
 
         if r < 2 || shape[r - 1] <> shape[r - 2] then
             Shape.fail
                 $"{op}: expected a square matrix [..., n, n], got shape {Shape.show shape}; the matrix is in the last two axes, batch axes before it"
-
-    /// (A + Aᵀ)/2.
-    let symmetrize (op: string) (x: Node) =
-        checkSquare op x.Shape
-        scale 0.5 (add x (transposed x))
 
     let private checkSystem (op: string) (a: int[]) (b: int[]) =
         checkSquare op a
@@ -76,7 +65,7 @@ module internal LinearAlgebra =
             let wide = Array.append b.Shape[1 .. r - 2] [| n * last b |]
             transpose back (reshape columns.Shape (bind p attr [| a; reshape wide columns |]))
 
-    let private batchOne p attr (args: Node[]) (_: bool[]) (_: int) = bind p attr args
+    let batchOne p attr (args: Node[]) (_: bool[]) (_: int) = bind p attr args
 
     // ----- systems ------------------------------------------------------------------------------------------------
 
@@ -177,6 +166,73 @@ module internal LinearAlgebra =
         checkSquare "inverse" a.Shape
         solve false a (identity a.Shape)
 
+    // ----- functions and their derivatives in given directions ----------------------------------------------------
+
+    /// A tangent of A is one more direction; in each direction the derivative is linear.
+    let private directionRule p attr (args: Node[]) (dargs: Node option[]) =
+        let inDirection i (t: Node) = bind p attr (if i = 0 then Array.append args [| t |] else Array.updateAt i t args)
+
+        dargs
+        |> Array.mapi (fun i tangent -> tangent |> Option.map (inDirection i))
+        |> Array.choose id
+        |> Array.fold (fun total t -> total |> Option.map (fun s -> add s t) |> Option.orElse (Some t)) None
+
+    /// Directions commute; one order makes equal derivatives one node.
+    let private inOrder p attr (args: Node[]) =
+        let directions = args[1..]
+        let sorted = directions |> Array.sortBy (fun e -> e.Id)
+
+        if directions |> Array.exists (fun e -> e.Uniform = ValueSome 0.0) then
+            Some(zeros args[0].Shape)
+        elif Array.forall2 (fun a b -> obj.ReferenceEquals(a, b)) sorted directions then
+            None
+        else
+            Some(bind p attr (Array.append [| args[0] |] sorted))
+
+    /// A function f of a matrix A together with its mixed derivatives ∂ᵏ/∂t₁…∂tₖ f(A + t₁E₁ + … + tₖEₖ) at t = 0: one operation
+    /// on A, E₁, …, Eₖ, closed under differentiation by itself. Turned around in one direction, it is the same operation on the
+    /// cotangent in its place and `adjoint` of the other arguments.
+    let private directional name doc (adjoint: Node -> Node) (step: int -> int -> int[] -> int -> Step) =
+        let rec p: Primitive = {
+            Name = name
+            Doc = doc
+            Shape =
+                fun _ s ->
+                    checkSquare name s[0]
+                    Shape.same name s
+            Derivative = Derivative.Rule(fun attr args _ dargs -> directionRule p attr args dargs)
+            Transpose =
+                Some(fun attr args ct i ->
+                    args |> Array.mapi (fun j x -> if j = i then ct else adjoint x) |> bind p attr)
+            Batch = fun p attr args flags n -> bind p attr (Array.map2 (fun x flag -> prependAxis x flag n) args flags)
+            Simplify = fun attr args -> inOrder p attr args
+            Lower =
+                Lowering.Steps(fun _ _ shape slots out -> [
+                    step (count (batchOf shape)) shape[shape.Length - 1] slots out
+                ])
+        }
+
+        p
+
+    // ⟨W, D(A; E₁, …)⟩ is linear in Eᵢ with gradient D(Aᵀ; …, W, …), the other directions transposed too.
+    let expmP =
+        directional
+            "expm"
+            "∂ᵏ/∂t₁…∂tₖ exp(A + t₁E₁ + … + tₖEₖ) at t = 0, for arguments A, E₁, …, Eₖ; exp(A) for A alone."
+            transposed
+            (fun batch n slots out -> ExponentialStep(batch, n, slots, out))
+
+    // The cofactors are the gradient of the determinant, so their derivatives are symmetric: ⟨W, D(A; E₁, …)⟩ = ⟨E₁, D(A; W, …)⟩.
+    let cofactorP =
+        directional
+            "cofactor"
+            "∂ᵏ/∂t₁…∂tₖ cof(A + t₁E₁ + … + tₖEₖ) at t = 0, for arguments A, E₁, …, Eₖ; cof(A) is the gradient of det A."
+            id
+            (fun batch n slots out -> CofactorStep(batch, n, slots, out))
+
+    let expm a = bind expmP NoAttr [| a |]
+    let cofactor a = bind cofactorP NoAttr [| a |]
+
     // ----- determinants -------------------------------------------------------------------------------------------
 
     let private determinant name doc part derivative : Primitive = {
@@ -216,208 +272,15 @@ module internal LinearAlgebra =
             "det"
             "Determinant."
             DeterminantPart.Value
-            (Derivative.Rule(fun _ args y dargs -> dargs[0] |> Option.map (fun da -> mul (traceOfSolved args[0] da) y)))
+            (Derivative.Rule(fun _ args _ dargs ->
+                dargs[0]
+                |> Option.map (fun da ->
+                    let r = da.Shape.Length
+                    sum [| r - 2; r - 1 |] (mul da (cofactor args[0])))))
 
     let signDet a = bind signDetP NoAttr [| a |]
     let logAbsDet a = bind logAbsDetP NoAttr [| a |]
     let det a = bind detP NoAttr [| a |]
 
-    // ----- symmetric matrices -------------------------------------------------------------------------------------
-
-    let private squareShape name (_: Attr) (s: int[][]) =
-        checkSquare name s[0]
-        s[0]
-
-    /// A rule of one argument: from argument, result and tangent.
-    let private ruleOfOne (rule: Node -> Node -> Node -> Node) =
-        Derivative.Rule(fun _ args y dargs -> dargs[0] |> Option.map (rule args[0] y))
-
-    /// One step for the whole batch, from batch size, order and slots.
-    let private squareSteps (step: int -> int -> int -> int -> Step) =
-        Lowering.Steps(fun _ s _ slots out ->
-            let n = s[0].Length
-            [ step (count (batchOf s[0])) (s[0][n - 1]) slots[0] out ])
-
-    /// dL = L Φ(L⁻¹ dA L⁻ᵀ), where Φ takes the lower triangle and half the diagonal (Murray 2016, equation 8).
-    let private choleskyRule (_: Node) (l: Node) (da: Node) =
-        let half = triangularSolve true false l (fromLower da)
-        let inner = triangularSolve true false l (transposed half)
-
-        mm
-            l
-            (masked
-                (fun i j ->
-                    if i = j then 0.5
-                    elif i > j then 1.0
-                    else 0.0)
-                inner)
-
-    let choleskyP: Primitive = {
-        Name = "cholesky"
-        Doc = "Lower L with A = L Lᵀ; reads the lower triangle."
-        Shape = squareShape "cholesky"
-        Derivative = ruleOfOne choleskyRule
-        Transpose = None
-        Batch = batchOne
-        Simplify = fun _ _ -> None
-        Lower = squareSteps (fun batch n a out -> CholeskyStep(batch, n, a, out))
-    }
-
-    let cholesky a = bind choleskyP NoAttr [| a |]
-
-    /// Two eigenvalues are taken as equal when they differ by no more than this times n times the largest |eigenvalue|.
-    [<Literal>]
-    let private equalEigenvalues = 1e-14
-
-    /// F with F_ij = 1/(λ_j − λ_i), and 0 where the two are equal, in particular on the diagonal.
-    let private inverseGaps (values: Node) =
-        let r = values.Shape.Length
-        let n = last values
-        let shape = Array.append values.Shape [| n |]
-        let batch = [| 0 .. r - 2 |]
-
-        let gap =
-            sub (broadcast shape (Array.append batch [| r |]) values) (broadcast shape [| 0 .. r - 1 |] values)
-
-        let largest = Elementwise.maxOver [| r - 1 |] (Elementwise.abs values)
-        let limit = broadcast shape batch (scale (equalEigenvalues * float n) largest)
-        let isEqual = Elementwise.greaterEqual limit (Elementwise.abs gap)
-        let one = full shape 1.0
-        Elementwise.select isEqual (zeros shape) (Elementwise.div one (Elementwise.select isEqual one gap))
-
-    let rec eigenvaluesP: Primitive = {
-        Name = "eigenvalues"
-        Doc = "Eigenvalues of a symmetric matrix, ascending; reads the lower triangle."
-        Shape =
-            fun _ s ->
-                checkSquare "eigenvalues" s[0]
-                s[0][.. s[0].Length - 2]
-        Derivative = Derivative.Rule(fun _ args _ dargs -> dargs[0] |> Option.map (eigenvalueTangent args[0]))
-        Transpose = None
-        Batch = batchOne
-        Simplify = fun _ _ -> None
-        Lower = squareSteps (fun batch n a out -> EigenStep(false, batch, n, a, out))
-    }
-
-    and eigenvectorsP: Primitive = {
-        Name = "eigenvectors"
-        Doc = "Eigenvectors of a symmetric matrix in columns, by ascending eigenvalue; reads the lower triangle."
-        Shape = fun attr s -> squareShape "eigenvectors" attr s
-        Derivative = Derivative.Rule(fun _ args v dargs -> dargs[0] |> Option.map (eigenvectorTangent args[0] v))
-        Transpose = None
-        Batch = batchOne
-        Simplify = fun _ _ -> None
-        Lower = squareSteps (fun batch n a out -> EigenStep(true, batch, n, a, out))
-    }
-
-    /// dλ_i = v_iᵀ dA v_i.
-    and private eigenvalueTangent (a: Node) (da: Node) =
-        let v = eigenvectors a
-        sum [| a.Shape.Length - 2 |] (mul v (mm (fromLower da) v))
-
-    /// dV = V (F ∘ Vᵀ dA V).
-    and private eigenvectorTangent (a: Node) (v: Node) (da: Node) =
-        let rotated = mm (transposed v) (mm (fromLower da) v)
-        mm v (mul rotated (inverseGaps (eigenvalues a)))
-
-    and eigenvalues a = bind eigenvaluesP NoAttr [| a |]
-    and eigenvectors a : Node = bind eigenvectorsP NoAttr [| a |]
-
-    // ----- orthogonal factors -------------------------------------------------------------------------------------
-
-    let rec orthonormalP: Primitive = {
-        Name = "orthonormal"
-        Doc = "The factor Q of A = Q R: orthonormal columns, R upper triangular with a positive diagonal."
-        Shape =
-            fun _ s ->
-                let r = s[0].Length
-
-                if r < 2 || s[0][r - 2] < s[0][r - 1] then
-                    Shape.fail
-                        $"qr: expected matrices [..., m, n] with m ≥ n, got shape {Shape.show s[0]}; transpose wide matrices"
-
-                s[0]
-        Derivative = Derivative.Rule(fun _ args q dargs -> dargs[0] |> Option.map (orthonormalTangent args[0] q))
-        Transpose = None
-        Batch = batchOne
-        Simplify = fun _ _ -> None
-        Lower =
-            Lowering.Steps(fun _ s shape slots out ->
-                let r = shape.Length
-                [ OrthonormalStep(count (batchOf s[0]), shape[r - 2], shape[r - 1], slots[0], out) ])
-    }
-
-    /// With C = dA R⁻¹ and M = Qᵀ C: dQ = C − Q (M − Ω), where the skew Ω = Qᵀ dQ has the strict lower triangle of M, because
-    /// M − Ω = dR R⁻¹ is upper triangular.
-    and private orthonormalTangent (a: Node) (q: Node) (da: Node) =
-        let upper = upperFactor a q
-        let c = transposed (triangularSolve false true upper (transposed da))
-        let m = mm (transposed q) c
-        let below = masked (fun i j -> if i > j then 1.0 else 0.0) m
-        sub c (mm q (sub m (sub below (transposed below))))
-
-    /// R = Qᵀ A.
-    and upperFactor (a: Node) (q: Node) = triangle false (mm (transposed q) a)
-
-    let orthonormal a = bind orthonormalP NoAttr [| a |]
-
-    // ----- matrix exponential -------------------------------------------------------------------------------------
-
-    let rec expmP: Primitive = {
-        Name = "expm"
-        Doc = "∂ᵏ/∂t₁…∂tₖ exp(A + t₁E₁ + … + tₖEₖ) at t = 0, for arguments A, E₁, …, Eₖ; exp(A) for A alone."
-        Shape =
-            fun _ s ->
-                checkSquare "expm" s[0]
-                Shape.same "expm" s
-        Derivative = Derivative.Rule expmRule
-        Transpose =
-            Some(fun attr args ct i ->
-                // ⟨W, D(A; E₁, …)⟩ is linear in Eᵢ with gradient D(Aᵀ; …, W, …), the other directions transposed too.
-                args |> Array.mapi (fun j x -> if j = i then ct else transposed x) |> bind expmP attr)
-        Batch = fun p attr args flags n -> bind p attr (Array.map2 (fun x flag -> prependAxis x flag n) args flags)
-        Simplify =
-            fun attr args ->
-                let directions = args[1..]
-
-                if directions |> Array.exists (fun e -> e.Uniform = ValueSome 0.0) then
-                    Some(zeros args[0].Shape)
-                else
-                    // Directions commute; one order makes equal derivatives one node.
-                    let sorted = directions |> Array.sortBy (fun e -> e.Id)
-
-                    if Array.forall2 (fun a b -> obj.ReferenceEquals(a, b)) sorted directions then
-                        None
-                    else
-                        Some(bind expmP attr (Array.append [| args[0] |] sorted))
-        Lower =
-            Lowering.Steps(fun _ _ shape slots out -> [
-                ExponentialStep(count (batchOf shape), shape[shape.Length - 1], slots, out)
-            ])
-    }
-
-    /// A tangent of A is one more direction; in each direction the derivative is linear.
-    and private expmRule attr (args: Node[]) (_: Node) (dargs: Node option[]) =
-        let inDirection i (t: Node) =
-            bind expmP attr (if i = 0 then Array.append args [| t |] else Array.updateAt i t args)
-
-        dargs
-        |> Array.mapi (fun i tangent -> tangent |> Option.map (inDirection i))
-        |> Array.choose id
-        |> Array.fold (fun total t -> total |> Option.map (fun s -> add s t) |> Option.orElse (Some t)) None
-
-    let expm a = bind expmP NoAttr [| a |]
-
     /// The primitives of this file, in order.
-    let primitives = [
-        triangularSolveP
-        solveP
-        signDetP
-        logAbsDetP
-        detP
-        choleskyP
-        eigenvaluesP
-        eigenvectorsP
-        orthonormalP
-        expmP
-    ]
+    let primitives = [ triangularSolveP; solveP; expmP; cofactorP; signDetP; logAbsDetP; detP ]

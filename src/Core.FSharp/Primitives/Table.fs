@@ -12,4 +12,5 @@ module internal Primitives =
             Ordered.primitives
             LinearAlgebra.primitives
             Randomness.primitives
+            Factorisations.primitives
         ]

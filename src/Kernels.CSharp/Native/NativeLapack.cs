@@ -141,12 +141,31 @@ internal sealed unsafe class NativeLapack
             return ([], [], []);
         }
 
-        double[] copy = [.. a];
         double[] s = new double[r];
         double[] u = new double[m * r];
         double[] vt = new double[r * n];
+        Svd('S', a, m, n, u, s, vt);
+        return (u, s, vt);
+    }
+
+    /// <summary>As <see cref="LinearAlgebra.SingularValues"/>.</summary>
+    public double[] SingularValues(double[] a, int m, int n)
+    {
+        double[] s = new double[Math.Min(m, n)];
+        if (s.Length > 0)
+        {
+            Svd('N', a, m, n, [], s, []);
+        }
+
+        return s;
+    }
+
+    private void Svd(char wanted, double[] a, int m, int n, double[] u, double[] s, double[] vt)
+    {
+        int r = s.Length;
+        double[] copy = [.. a];
         int[] integers = new int[8 * r];
-        byte job = (byte)'S';
+        byte job = (byte)wanted;
         int info;
         int size = -1;
         double best;
@@ -163,7 +182,6 @@ internal sealed unsafe class NativeLapack
         }
 
         Check("svd", info);
-        return (u, s, vt);
     }
 
     /// <summary>As <see cref="LinearAlgebra.Cholesky"/>. The upper factor by columns is the lower one by rows.</summary>
