@@ -197,4 +197,4 @@ module Random =
         if columns < 0 || rows < columns then
             Shape.fail $"Random.orthogonal: {rows} × {columns}; want at least as many rows as columns"
 
-        Tensor(LinearAlgebra.orthonormal (normal key [ rows; columns ]).Node)
+        Tensor(Factorisations.orthonormal (normal key [ rows; columns ]).Node)

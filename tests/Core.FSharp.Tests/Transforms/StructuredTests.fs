@@ -11,7 +11,7 @@ let private bothWays (f: Tensor[] -> Tensor[]) (xs: Tensor[]) =
     let linear = pushforward t.Variables tangents t.Outputs
     let count = xs |> Array.sumBy (fun x -> x.Size)
     let structured = Structured.overBasis tangents linear
-    let batch = Batch.apply count tangents (basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) linear
+    let batch = Batch.apply count tangents (Directions.basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) linear
     let values nodes = Executor.evaluate t.Variables t.Values nodes |> Array.map Tensor
     values structured, values batch
 
@@ -22,10 +22,10 @@ let private bothHessians (f: Tensor[] -> Tensor) (xs: Tensor[]) =
     let count = xs |> Array.sumBy (fun x -> x.Size)
 
     let batch =
-        Batch.apply count tangents (basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) products
+        Batch.apply count tangents (Directions.basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) products
 
     let values nodes = Executor.evaluate t.Variables t.Values nodes |> Array.map Tensor
-    values [| Structured.symmetric tangents products |], values [| flattenRows count batch |]
+    values [| Structured.symmetric tangents products |], values [| Directions.flattenRows count batch |]
 
 let private network (parameters: Tensor[]) (x: Tensor) =
     let depth = parameters.Length / 2
