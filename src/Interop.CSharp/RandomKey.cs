@@ -1,6 +1,6 @@
 using System;
 using CoreRandom = Hesse.Random;
-using CoreTensors = Hesse.TensorModule;
+using CoreTensors = Hesse.TensorCreation.Tensor;
 
 namespace Hesse.Interop;
 

@@ -24,8 +24,4 @@ module internal Cost =
         ofProgram (Program(Graph.order 1L outputs |> Array.filter Graph.isVariable, outputs))
 
     /// The same computation so many times, one after the other.
-    let repeat (times: int) (c: Cost) = {
-        c with
-            Flops = int64 times * c.Flops
-            Bytes = int64 times * c.Bytes
-    }
+    let repeat (times: int) (c: Cost) = { c with Flops = int64 times * c.Flops; Bytes = int64 times * c.Bytes }

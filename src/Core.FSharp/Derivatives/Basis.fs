@@ -51,8 +51,7 @@ module internal Basis =
     let symmetric chunk (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node =
         match (if Option.isSome chunk then None else structuredMatrix values linear outputs) with
         | Some graph -> (Executor.evaluate variables values graph)[0]
-        | None ->
-            Directions.overBasis chunk variables values linear outputs |> Directions.flattenRows (count linear)
+        | None -> Directions.overBasis chunk variables values linear outputs |> Directions.flattenRows (count linear)
 
     let private costOf chunk linear outputs (structured: Node[] option) =
         match structured with

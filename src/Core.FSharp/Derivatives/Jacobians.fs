@@ -107,11 +107,7 @@ module internal Jacobians =
         let t = trace f x
         let y = scalarOutput "hessian" t
 
-        [|
-            forwardOverReverse chunk x t y
-            reverseOverReverse chunk x t y
-            forwardOverForward x t y
-        |]
+        [| forwardOverReverse chunk x t y; reverseOverReverse chunk x t y; forwardOverForward x t y |]
 
     let hessianWith chunk (f: 'X -> Tensor) (x: 'X) : Tensor =
         Directions.checkChunk "hessian" chunk

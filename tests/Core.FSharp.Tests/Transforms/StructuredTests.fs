@@ -11,7 +11,10 @@ let private bothWays (f: Tensor[] -> Tensor[]) (xs: Tensor[]) =
     let linear = pushforward t.Variables tangents t.Outputs
     let count = xs |> Array.sumBy (fun x -> x.Size)
     let structured = Structured.overBasis tangents linear
-    let batch = Batch.apply count tangents (Directions.basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) linear
+
+    let batch =
+        Batch.apply count tangents (Directions.basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) linear
+
     let values nodes = Executor.evaluate t.Variables t.Values nodes |> Array.map Tensor
     values structured, values batch
 
