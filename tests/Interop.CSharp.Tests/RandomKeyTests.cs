@@ -51,8 +51,8 @@ public class RandomKeyTests
         Assert.Equal(Hesse.Random.sphere(core, 3, [2]).toArray(), key.Sphere(3, 2).ToArray());
         Assert.Equal(Hesse.Random.orthogonal(core, 3, 2).toArray(), key.Orthogonal(3, 2).ToArray());
         var logits = Tensor.FromArray([0.0, 1.0]);
-        Assert.Equal(Hesse.Random.categorical(core, Hesse.TensorModule.ofArray([0.0, 1.0]), [9]).toArray(), key.Categorical(logits, 9).ToArray());
-        Assert.Equal(Hesse.Random.bernoulli(core, Hesse.TensorModule.scalar(0.5), [9]).toArray(), key.Bernoulli(0.5, 9).ToArray());
+        Assert.Equal(Hesse.Random.categorical(core, Hesse.TensorCreation.Tensor.ofArray([0.0, 1.0]), [9]).toArray(), key.Categorical(logits, 9).ToArray());
+        Assert.Equal(Hesse.Random.bernoulli(core, Hesse.TensorCreation.Tensor.scalar(0.5), [9]).toArray(), key.Bernoulli(0.5, 9).ToArray());
         Assert.Equal(key.Fold(4), key.FoldIn(Tensor.Scalar(4.0)));
     }
 
