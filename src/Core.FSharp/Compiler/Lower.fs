@@ -104,7 +104,7 @@ module internal Lower =
 
     /// The plan that computes `outputs` from values of `variables`; the outputs depend on no other variable.
     let plan (variables: Node[]) (outputs: Node[]) : Plan =
-        let outputs = Erase.apply outputs
+        let outputs = outputs |> Erase.apply |> Contractions.apply
         let order = Graph.order 1L outputs |> Array.filter (fun n -> not (Graph.isVariable n))
         let root, virtualBroadcasts = Fusion.plan order outputs
         let isVirtual (node: Node) = virtualBroadcasts.Contains node

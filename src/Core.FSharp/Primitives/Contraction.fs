@@ -125,6 +125,12 @@ module internal Contraction =
             Some(x.Args[0], below)
         | _ -> None
 
+    /// Labels numbered in the order in which they occur, so that equal contractions are one node.
+    let private canonical (la: int[]) (lb: int[]) (lo: int[]) =
+        let order = Array.append la (Array.except la lb)
+        let number = Array.map (fun l -> System.Array.IndexOf(order, l))
+        Labels(number la, number lb, number lo)
+
     let rec contractP: Primitive = {
         Name = "contract"
         Doc = "Σ over the labels that the result lacks of the product of two tensors."
@@ -152,7 +158,7 @@ module internal Contraction =
     and contract (la: int[]) (lb: int[]) (lo: int[]) (a: Node) (b: Node) : Node =
         let length = lengths la lb a.Shape b.Shape
         let fits la lb = (findProduct la lb lo length).IsSome
-        let bound la lb a b = bind contractP (Labels(la, lb, lo)) [| a; b |]
+        let bound la lb a b = bind contractP (canonical la lb lo) [| a; b |]
 
         let onlyIn (x: int[]) (y: int[]) =
             x |> Array.filter (fun l -> not (Array.contains l lo) && not (Array.contains l y))
@@ -203,7 +209,7 @@ module internal Contraction =
             |> Option.defaultValue (inOrder la, inOrder lb)
 
         let lo' = resultOf la' lb'
-        let product = bind contractP (Labels(la', lb', lo')) [| arrange la la' a; arrange lb lb' b |]
+        let product = bind contractP (canonical la' lb' lo') [| arrange la la' a; arrange lb lb' b |]
         arrange lo' lo product
 
     /// Matrix product with NumPy's rules for one-dimensional operands and leading batch axes.
