@@ -18,12 +18,7 @@ internal sealed unsafe class PlanInstance
         arena = new AlignedBuffer(spec.ArenaSize);
         table = new AlignedBuffer(spec.SlotOffsets.Length);
         pins = new PinnedArrays(spec.InputCount + spec.OutputCount);
-        double** slots = (double**)table.Pointer;
-        for (int slot = spec.InputCount; slot < spec.SlotOffsets.Length; slot++)
-        {
-            long offset = spec.SlotOffsets[slot];
-            slots[slot] = offset >= 0 ? arena.Pointer + offset : constants.Pointer + (-1 - offset);
-        }
+        spec.Place((double**)table.Pointer, arena.Pointer, constants.Pointer);
     }
 
     /// <summary>Runs the steps on checked arrays.</summary>
@@ -38,6 +33,7 @@ internal sealed unsafe class PlanInstance
                 slots[i] = pins.Pin(i, inputs[i]);
             }
 
+            spec.PlaceViews(slots);
             for (int o = 0; o < outputs.Length; o++)
             {
                 if (spec.DirectOutputs[o])

@@ -20,6 +20,7 @@ public sealed class PlanSpec
     /// Optional, per output: true promises that no other slot shares memory with the output's slot and that it is no input,
     /// constant or repeated output; the steps then write to the caller's array, without a copy at the end.
     /// </param>
+    /// <param name="inputViews">Optional: slots that are the rest of an input's array from some element on; their entry in <paramref name="slotOffsets"/> is ignored.</param>
     /// <exception cref="ArgumentException">An offset, slot or length is inconsistent; the message says which.</exception>
     public PlanSpec(
         Step[] steps,
@@ -29,7 +30,8 @@ public sealed class PlanSpec
         long[] outputSizes,
         double[] constants,
         long arenaSize,
-        bool[]? directOutputs = null)
+        bool[]? directOutputs = null,
+        InputView[]? inputViews = null)
     {
         ArgumentNullException.ThrowIfNull(steps);
         ArgumentNullException.ThrowIfNull(slotOffsets);
@@ -62,9 +64,20 @@ public sealed class PlanSpec
             }
         }
 
+        InputViews = inputViews is null ? [] : [.. inputViews];
+        foreach (InputView view in InputViews)
+        {
+            if (view.Slot < inputCount || view.Slot >= slotOffsets.Length || view.Input < 0 || view.Input >= inputCount || view.Offset < 0)
+            {
+                throw new ArgumentException(
+                    $"plan: slot {view.Slot} cannot be a view of input {view.Input} from element {view.Offset} on; there are {inputCount} inputs.");
+            }
+        }
+
         for (int o = 0; o < outputSlots.Length; o++)
         {
-            CheckOutput(o, outputSlots, outputSizes, slotOffsets, inputCount, constants.Length, arenaSize, directOutputs);
+            bool isInput = outputSlots[o] < inputCount || Array.Exists(InputViews, v => v.Slot == outputSlots[o]);
+            CheckOutput(o, outputSlots, outputSizes, slotOffsets, isInput, constants.Length, arenaSize, directOutputs);
         }
 
         Steps = [.. steps];
@@ -96,10 +109,35 @@ public sealed class PlanSpec
 
     internal double[] Constants { get; }
 
+    internal InputView[] InputViews { get; }
+
     internal bool[] DirectOutputs { get; }
 
+    /// <summary>Points the slots that are neither inputs nor views of them to the arena and the constants.</summary>
+    /// <param name="slots">The slot table.</param>
+    /// <param name="arena">An arena.</param>
+    /// <param name="constants">The constants.</param>
+    internal unsafe void Place(double** slots, double* arena, double* constants)
+    {
+        for (int slot = InputCount; slot < SlotOffsets.Length; slot++)
+        {
+            long offset = SlotOffsets[slot];
+            slots[slot] = offset >= 0 ? arena + offset : constants + (-1 - offset);
+        }
+    }
+
+    /// <summary>Points the slots that are views of inputs into them.</summary>
+    /// <param name="slots">The slot table, inputs set.</param>
+    internal unsafe void PlaceViews(double** slots)
+    {
+        foreach (InputView view in InputViews)
+        {
+            slots[view.Slot] = slots[view.Input] + view.Offset;
+        }
+    }
+
     private static void CheckOutput(
-        int o, int[] slots, long[] sizes, long[] offsets, int inputs, long constants, long arena, bool[]? direct)
+        int o, int[] slots, long[] sizes, long[] offsets, bool isInput, long constants, long arena, bool[]? direct)
     {
         int slot = slots[o];
         if (slot < 0 || slot >= offsets.Length)
@@ -108,7 +146,6 @@ public sealed class PlanSpec
         }
 
         long offset = offsets[slot];
-        bool isInput = slot < inputs;
         long room = isInput ? long.MaxValue : offset >= 0 ? arena - offset : constants - (-1 - offset);
         if (sizes[o] < 0 || sizes[o] > room)
         {
