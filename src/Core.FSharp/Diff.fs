@@ -238,6 +238,107 @@ module Diff =
     let implicitOptimum (objective: 'A -> 'X -> Tensor) (solver: 'A -> 'X) (a: 'A) : 'X =
         Implicit.root "implicitOptimum" (fun a x -> FirstOrder.grad (objective a) x) solver a
 
+    // ----- loops, branches, checkpoints -----
+
+    /// <summary>Goes through elements with a carry: (c, xs[0]) ↦ (c₁, ys[0]), (c₁, xs[1]) ↦ (c₂, ys[1]), …</summary>
+    /// <param name="step">From carry and element to the next carry and a result. It is called once, on symbolic values; what it closes over may be differentiated too.</param>
+    /// <param name="init">The first carry; a tree.</param>
+    /// <param name="xs">A tree whose tensors have a common leading length T; step t gets their parts number t.</param>
+    /// <returns>The last carry, and the results stacked along a new leading axis of length T. With T = 0 the carry is init.</returns>
+    /// <exception cref="T:Hesse.HesseException">The step changes the structure or a shape of the carry, or leading lengths differ.</exception>
+    /// <remarks>
+    /// Every transformation goes through a scan as through any operation, to any order, and compiles one plan for the body. A derivative keeps
+    /// the carry before each step, T carries in all, and computes again what a step makes inside; `scanWith` keeps fewer.
+    /// Reverse mode: Griewank and Walther (2008), chapters 3 and 12.
+    /// </remarks>
+    /// <example><code>Diff.scan (fun c x -> c + x, c * x) (Tensor.scalar 0.0) (Tensor.ofArray [| 1.0; 2.0; 3.0 |])  // 6, [0; 2; 9]</code></example>
+    let scan (step: 'C -> 'X -> 'C * 'Y) (init: 'C) (xs: 'X) : 'C * 'Y =
+        Control.scanWith { Reverse = false; Snapshots = [] } step init xs
+
+    /// <summary>As `scan`, from the last element to the first.</summary>
+    /// <param name="step">From carry and element to the next carry and a result.</param>
+    /// <param name="init">The carry that the last element is met with.</param>
+    /// <param name="xs">A tree whose tensors have a common leading length T.</param>
+    /// <returns>The carry after the first element, and the results in the order of the elements.</returns>
+    /// <exception cref="T:Hesse.HesseException">As for `scan`.</exception>
+    let scanBack (step: 'C -> 'X -> 'C * 'Y) (init: 'C) (xs: 'X) : 'C * 'Y =
+        Control.scanWith { Reverse = true; Snapshots = [] } step init xs
+
+    /// <summary>As `scan`, with a direction and a chosen number of carries that a derivative keeps.</summary>
+    /// <param name="options">Direction and snapshots. With Snapshots = [s] about s + T/s carries are in memory at once, for one more evaluation; [s; s; …] (n times) needs about n·T^(1/(n + 1)) with s = T^(1/(n + 1)), for n more.</param>
+    /// <param name="step">From carry and element to the next carry and a result.</param>
+    /// <param name="init">The first carry.</param>
+    /// <param name="xs">A tree whose tensors have a common leading length T.</param>
+    /// <returns>As `scan`.</returns>
+    /// <exception cref="T:Hesse.HesseException">As for `scan`; or a number of snapshots below 1.</exception>
+    /// <remarks>The snapshots are equidistant (nested scans), not binomial: Griewank and Walther (2008), section 12.3, multilevel checkpointing.</remarks>
+    let scanWith (options: ScanOptions) (step: 'C -> 'X -> 'C * 'Y) (init: 'C) (xs: 'X) : 'C * 'Y =
+        Control.scanWith options step init xs
+
+    /// <summary>A step applied again and again: step(step(… init)).</summary>
+    /// <param name="count">How often, at least 0.</param>
+    /// <param name="step">From carry to carry, of the same structure and shapes.</param>
+    /// <param name="init">The first carry.</param>
+    /// <returns>The last carry.</returns>
+    /// <exception cref="T:Hesse.HesseException">The step changes the structure or a shape of the carry; or count is negative.</exception>
+    /// <example><code>Diff.iterate 1000 (fun w -> w - 0.1 * Diff.grad loss w) w0  // a training run as one operation</code></example>
+    let iterate (count: int) (step: 'C -> 'C) (init: 'C) : 'C = Control.iterateWith [] count step init
+
+    /// <summary>As `iterate`, with a chosen number of carries that a derivative keeps; see `scanWith`.</summary>
+    /// <param name="snapshots">How many carries are kept, level by level; empty for all.</param>
+    /// <param name="count">How often, at least 0.</param>
+    /// <param name="step">From carry to carry, of the same structure and shapes.</param>
+    /// <param name="init">The first carry.</param>
+    /// <returns>The last carry.</returns>
+    /// <exception cref="T:Hesse.HesseException">As for `iterate`; or a number of snapshots below 1.</exception>
+    let iterateWith (snapshots: int list) (count: int) (step: 'C -> 'C) (init: 'C) : 'C =
+        Control.iterateWith snapshots count step init
+
+    /// <summary>Applies a body while a condition holds; any number of times.</summary>
+    /// <param name="condition">From carry to a scalar, shape []: go on unless it is 0 or NaN.</param>
+    /// <param name="body">From carry to carry, of the same structure and shapes.</param>
+    /// <param name="init">The first carry.</param>
+    /// <returns>The first carry for which the condition does not hold.</returns>
+    /// <exception cref="T:Hesse.HesseException">The body changes the structure or a shape of the carry, or the condition is not scalar; in reverse mode always, see `boundedWhile`.</exception>
+    /// <remarks>Forward mode, jets and vmap go through it; in a vmap each member stops by itself. The derivative is that of the steps taken: the number of steps counts as locally constant.</remarks>
+    let whileLoop (condition: 'C -> Tensor) (body: 'C -> 'C) (init: 'C) : 'C =
+        fst (Control.whileAtMost "whileLoop" Loop.unbounded condition body init)
+
+    /// <summary>Applies a body while a condition holds, at most a given number of times: a while loop that has reverse mode.</summary>
+    /// <param name="maxSteps">Most steps, at least 0. A derivative keeps room for that many carries.</param>
+    /// <param name="condition">From carry to a scalar, shape []: go on unless it is 0 or NaN.</param>
+    /// <param name="body">From carry to carry, of the same structure and shapes.</param>
+    /// <param name="init">The first carry.</param>
+    /// <returns>The last carry, and the number of steps taken, shape []. If that is maxSteps and the condition of the last carry still holds, the bound ended the loop.</returns>
+    /// <exception cref="T:Hesse.HesseException">The body changes the structure or a shape of the carry, or the condition is not scalar.</exception>
+    /// <remarks>Value and derivatives run the steps taken, not maxSteps; the number of steps counts as locally constant.</remarks>
+    let boundedWhile (maxSteps: int) (condition: 'C -> Tensor) (body: 'C -> 'C) (init: 'C) : 'C * Tensor =
+        if maxSteps < 0 then
+            Shape.fail $"boundedWhile: maxSteps is {maxSteps}; want at least 0"
+
+        Control.whileAtMost "boundedWhile" (min maxSteps (Loop.unbounded - 1)) condition body init
+
+    /// <summary>One of two functions of x, by a condition; only that one is run.</summary>
+    /// <param name="predicate">A scalar, shape []: whenTrue unless it is 0 or NaN.</param>
+    /// <param name="whenTrue">From a tree to a tree.</param>
+    /// <param name="whenFalse">From a tree to a tree of the same structure and shapes.</param>
+    /// <param name="x">The argument of either.</param>
+    /// <returns>whenTrue(x) or whenFalse(x).</returns>
+    /// <exception cref="T:Hesse.HesseException">The predicate is not scalar, or the results differ in structure or shapes.</exception>
+    /// <remarks>
+    /// With a concrete predicate this is an ordinary `if`. In a vmap over the predicate each branch runs if some member takes it, on the
+    /// arguments of members that take it, so that neither values nor derivatives are asked for elsewhere.
+    /// </remarks>
+    let cond (predicate: Tensor) (whenTrue: 'X -> 'Y) (whenFalse: 'X -> 'Y) (x: 'X) : 'Y =
+        Control.cond predicate whenTrue whenFalse x
+
+    /// <summary>A function of which derivatives keep only the argument: what depends on it inside is computed again.</summary>
+    /// <param name="f">From a tree to a tree. What it closes over and what depends on that alone is kept.</param>
+    /// <param name="x">Where; leave it out to get the function.</param>
+    /// <returns>f(x).</returns>
+    /// <remarks>Less memory in reverse mode, for one more evaluation of f.</remarks>
+    let checkpoint (f: 'X -> 'Y) (x: 'X) : 'Y = Control.checkpoint f x
+
     // ----- vmap, compile -----
 
     /// <summary>Applies a function to every part of its arguments along an axis, as one batch.</summary>

@@ -5,6 +5,10 @@ open System.Collections.Generic
 open System.Threading
 open Hesse.Kernels
 
+/// A closed graph that an operation runs (the body of a loop); one is equal only to itself.
+[<AbstractClass; AllowNullLiteral>]
+type internal SubGraph() = class end
+
 /// What an operation is told besides its arguments. Compared by value, so that equal operations are one node.
 type internal Attr =
     | NoAttr
@@ -32,6 +36,8 @@ type internal Attr =
     | Drawn of law: RandomLaw * shape: int[]
     /// A limit below which numbers count as zero.
     | Limit of float
+    /// The graph that the operation runs.
+    | Body of SubGraph
 
 /// How a primitive becomes work for the executor.
 [<RequireQualifiedAccess; NoEquality; NoComparison>]
@@ -44,6 +50,8 @@ type internal Lowering =
     | View
     /// Kernel steps, from attribute, argument shapes, result shape, argument slots and result slot.
     | Steps of (Attr -> int[][] -> int[] -> int[] -> int -> Step list)
+    /// As Steps, with memory of its own while it runs: how many doubles, and, after the other slots, the slot of that memory.
+    | Working of size: (Attr -> int64) * steps: (Attr -> int[][] -> int[] -> int[] -> int -> int -> Step list)
 
 /// A node of the expression graph: an operation on arguments. It is *concrete* when it holds a value and *symbolic*
 /// when it depends on a variable.
@@ -123,6 +131,21 @@ and [<RequireQualifiedAccess>] internal Derivative =
     | Quotient of numerator: int * divisor: int * times: (Attr -> Node -> Node -> Node)
     /// The tangent of the result from attribute, arguments, result and the tangents of the arguments (None = zero); linear in the tangents.
     | Rule of (Attr -> Node[] -> Node -> Node option[] -> Node option)
+    /// As Rule, with Taylor coefficients of its own: those of the result from term 1 on, from the kind of expansion, the attribute, the
+    /// arguments and their coefficients from term 1 on.
+    | Series of
+        tangent: (Attr -> Node[] -> Node -> Node option[] -> Node option) *
+        coefficients: (Expansion -> Attr -> Node[] -> Node option[][] -> Node option[])
+
+/// A truncated power series, and how a graph is expanded in it.
+and [<NoEquality; NoComparison>] internal Expansion = {
+    /// Equal names, equal terms.
+    Name: string
+    /// Number of terms, with term 0.
+    Count: int
+    /// Coefficients of outputs, from variables and their coefficients from term 1 on.
+    Expand: Node[] -> Node option[][] -> Node[] -> Node option[][]
+}
 
 /// The hash-consing table of the symbolic nodes whose newest variable is one and the same. It lives and dies with that
 /// variable, so there is no process-wide table.
@@ -215,6 +238,13 @@ module internal Graph =
         | lowering ->
             let result = GC.AllocateUninitializedArray<double>(Shape.length prim.Name shape)
             let slots = Array.init args.Length id
+            let data = args |> Array.map (fun a -> a.Data)
+
+            let data =
+                match lowering with
+                | Lowering.Working(size, _) ->
+                    Array.append data [| GC.AllocateUninitializedArray<double>(int (size attr)) |]
+                | _ -> data
 
             let steps =
                 match lowering with
@@ -225,9 +255,9 @@ module internal Graph =
                     let program = [| TileInstruction(op, args.Length, register 0, register 1, register 2) |]
                     [ FusedStep(shape, inputs, program, [| TileOutput(args.Length, args.Length) |]) :> Step ]
                 | Lowering.Steps make -> make attr (args |> Array.map (fun a -> a.Shape)) shape slots args.Length
+                | Lowering.Working(_, make) ->
+                    make attr (args |> Array.map (fun a -> a.Shape)) shape slots (args.Length + 1) args.Length
                 | _ -> []
-
-            let data = args |> Array.map (fun a -> a.Data)
 
             for step in steps do
                 Plan.RunOnce(step, data, result)

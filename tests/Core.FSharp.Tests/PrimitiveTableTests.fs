@@ -61,7 +61,8 @@ let private linearArguments (p: Primitive) (count: int) =
     | Derivative.Multilinear -> [ 0 .. count - 1 ]
     | Derivative.Quotient(numerator, _, _) -> [ numerator ]
     | Derivative.Zero
-    | Derivative.Rule _ -> []
+    | Derivative.Rule _
+    | Derivative.Series _ -> []
 
 let private filled (seed: int) (shape: int[]) = (varied seed (List.ofArray shape)).Node
 
@@ -88,7 +89,8 @@ let ``has name, doc, lowering and the transpose rule that its derivative needs``
     | Derivative.Multilinear
     | Derivative.Quotient _ -> Assert.True(p.Transpose.IsSome, $"{name} is linear but has no transpose rule")
     | Derivative.Zero
-    | Derivative.Rule _ -> ()
+    | Derivative.Rule _
+    | Derivative.Series _ -> ()
 
 [<Theory; MemberData(nameof primitiveNames)>]
 let ``occurs in samples`` (name: string) =

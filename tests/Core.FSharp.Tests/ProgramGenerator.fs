@@ -496,6 +496,60 @@ module internal ProgramGenerator =
         let child = b.Hidden(Randomness.foldKeyP, NoAttr, key, wholeNumbers b shape[.. shape.Length - 2])
         draw b child
 
+    /// A number of steps between 0 and 3 that depends on a value.
+    let private stepCount (b: Builder) =
+        let x = b.Any()
+        let total = b.Apply(Linear.sumP, Axes [| 0 .. (b.Shape x).Length - 1 |], x)
+        let bounded = b.Apply(Elementwise.tanhP, NoAttr, total)
+        let scaled = b.Apply(Linear.mulP, NoAttr, bounded, b.Full([||], 1.45))
+        let number = b.Apply(Linear.addP, NoAttr, scaled, b.Full([||], 1.5))
+        require ((b.Value number).Data |> Array.forall (fun v -> abs (v - Math.Round v) > kinkDistance))
+        number
+
+    /// A loop with a random body; sometimes a part of its result instead of all of it.
+    let private scan (b: Builder) =
+        let kind =
+            b.Pick [| LoopGenerator.Scan; LoopGenerator.Scan; LoopGenerator.Counted; LoopGenerator.While |]
+
+        let small () =
+            let x = b.Any()
+            require (Shape.size (b.Shape x) <= 6L)
+            x
+
+        let many least most make = Array.init (least + b.Random.Next(most - least + 1)) (fun _ -> make ())
+        let length = b.Random.Next 4
+        let carries = many 1 2 small
+        let captured = many 0 2 small
+
+        let elements =
+            if kind = LoopGenerator.While then
+                [||]
+            else
+                many 0 1 (fun () -> b.Like(Array.append [| length |] (b.Shape(small ()))))
+
+        let shapes (items: int[]) = items |> Array.map b.Shape
+        let parts = shapes elements |> Array.map (fun s -> s[1..])
+        let loop = LoopGenerator.make b.Random 1 kind length (shapes carries) parts (shapes captured)
+
+        let args =
+            match kind with
+            | LoopGenerator.Scan -> Array.concat [ carries; elements; captured ]
+            | LoopGenerator.Counted ->
+                let count = b.Apply(Elementwise.floorP, NoAttr, stepCount b)
+                Array.concat [ [| count |]; carries; elements; captured ]
+            | LoopGenerator.While ->
+                let limit = stepCount b
+                Array.concat [ carries; [| b.Full([||], 0.0) |]; elements; captured; [| limit |] ]
+
+        let result = b.Apply(ScanPrimitive.scanP, Body loop, args)
+
+        if b.Flip() then
+            result
+        else
+            let struct (start, shape) = loop.Place(b.Pick loop.Parts)
+            let stop = int (start + Shape.size shape)
+            b.Apply(Movement.sliceP, Window([| int start |], [| stop |], [| 1 |]), result)
+
     /// How to make a step with each primitive; a test demands an entry for every primitive of the table.
     let private makers: IDictionary<string, Builder -> int> =
         let permuted (b: Builder) =
@@ -576,6 +630,7 @@ module internal ProgramGenerator =
             "logNormalCdf", unary Special.logNormalCdfP
             "softplus", unary Special.softplusP
             "polygamma", polygamma
+            "scan", scan
             "lgamma", guarded Special.logGammaP 1.5
             "random", (fun b -> draw b (keys b))
             "foldKey", foldKey

@@ -6,7 +6,7 @@ open Hesse.Kernels
 /// A compiled graph: values of its variables in, values of its outputs out.
 [<Sealed>]
 type internal Program(variables: Node[], outputs: Node[]) =
-    let plan = Lower.plan variables outputs
+    let plan = Plan(Lower.spec variables (Trim.apply outputs))
     let shapes = outputs |> Array.map (fun o -> o.Shape)
     let lengths = shapes |> Array.map (Shape.length "compile")
 

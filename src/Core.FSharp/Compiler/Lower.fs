@@ -102,8 +102,27 @@ module internal Lower =
             Shape.fail
                 $"compile: the plan needs {bytes >>> 20} MiB, but 80 %% of the {available >>> 20} MiB there are is the limit; its largest buffers are {largest}; use fewer examples at once, or smaller chunks"
 
-    /// The plan that computes `outputs` from values of `variables`; the outputs depend on no other variable.
-    let plan (variables: Node[]) (outputs: Node[]) : Plan =
+    /// Where a slice begins in its argument's memory, if it is one piece of it.
+    let private pieceOffset (node: Node) =
+        match node.Attr with
+        | Window(start, _, step) when obj.ReferenceEquals(node.Prim, Movement.sliceP) ->
+            let from = node.Args[0].Shape
+            let whole i = node.Shape[i] = from[i]
+            // One index along the first axes, then any range, then whole axes.
+            let first = Array.tryFindIndex (fun n -> n <> 1) node.Shape |> Option.defaultValue node.Shape.Length
+
+            if
+                Array.forall ((=) 1) step
+                && Array.forall whole [| first + 1 .. node.Shape.Length - 1 |]
+                && not (node.Args[0].IsConcrete)
+            then
+                Some(Array.fold2 (fun at i stride -> at + int64 i * stride) 0L start (Shape.strides from))
+            else
+                None
+        | _ -> None
+
+    /// The description of the plan that computes `outputs` from values of `variables`; the outputs depend on no other variable.
+    let spec (variables: Node[]) (outputs: Node[]) : PlanSpec =
         let outputs = outputs |> Erase.apply |> Contractions.apply
         let order = Graph.order 1L outputs |> Array.filter (fun n -> not (Graph.isVariable n))
         let root, virtualBroadcasts = Fusion.plan order outputs
@@ -168,7 +187,7 @@ module internal Lower =
         let isView (node: Node) =
             match node.Prim.Lower with
             | Lowering.View -> true
-            | _ -> false
+            | _ -> (pieceOffset node).IsSome
 
         // Views own no buffer: a buffer lives until the last reader of any view of it.
         let ownerOf = Dictionary<Node, Node>(HashIdentity.Reference)
@@ -192,33 +211,63 @@ module internal Lower =
             lastRead[owner output] <- Int32.MaxValue
 
         let arena = Arena()
+        let inputViews = List<InputView>()
+
+        let viewedFrom slot =
+            match Seq.tryFind (fun (v: InputView) -> v.Slot = slot) inputViews with
+            | Some v -> v.Offset
+            | None -> 0L
+
         let steps = List<Step>()
+
+        /// A slot for what begins `from` elements after an argument.
+        let view (node: Node) (from: int64) =
+            let source = slotOf node.Args[0]
+            let buffer = places[node.Args[0]].Buffer
+
+            let slot =
+                if buffer >= variables.Length then
+                    offsets.Add(if offsets[source] < 0L then offsets[source] - from else offsets[source] + from)
+                    offsets.Count - 1
+                else
+                    // Only the caller knows where a variable's array is.
+                    let from = from + viewedFrom source
+
+                    if from = 0L then
+                        buffer
+                    else
+                        offsets.Add 0L
+                        inputViews.Add(InputView(offsets.Count - 1, buffer, from))
+                        offsets.Count - 1
+
+            places[node] <- { Slot = slot; Buffer = buffer }
 
         stored
         |> Array.iteri (fun i node ->
             let arguments = reads node
 
             if isView node then
-                let source = slotOf node.Args[0]
-                offsets.Add offsets[source]
-
-                places[node] <- { Slot = offsets.Count - 1; Buffer = places[node.Args[0]].Buffer }
+                view node (pieceOffset node |> Option.defaultValue 0L)
             else
                 newSlot node (arena.Take(Shape.size node.Shape))
 
             let out = places[node].Slot
 
-            // A view of a variable has the variable's own slot: only there is the caller's array.
-            if isView node && places[node].Buffer < variables.Length then
-                places[node] <- { Slot = places[node].Buffer; Buffer = places[node].Buffer }
-
             match node.Prim.Lower with
+            | _ when isView node -> ()
             | Lowering.View
             | Lowering.Input -> ()
             | Lowering.Tile _ -> steps.Add(fuse node (groups[node].ToArray()) slotOf out isVirtual)
             | Lowering.Steps make ->
                 let shapes = node.Args |> Array.map (fun a -> a.Shape)
                 steps.AddRange(make node.Attr shapes node.Shape (node.Args |> Array.map slotOf) out)
+            | Lowering.Working(size, make) ->
+                let shapes = node.Args |> Array.map (fun a -> a.Shape)
+                let slots = node.Args |> Array.map slotOf
+                let memory = arena.Take(size node.Attr)
+                offsets.Add memory
+                steps.AddRange(make node.Attr shapes node.Shape slots out (offsets.Count - 1))
+                arena.Release memory
 
             // Buffers whose last reader this was are free from the next step on.
             for a in arguments |> List.map owner |> List.distinctBy (fun a -> a.Id) do
@@ -236,16 +285,14 @@ module internal Lower =
         let isDirect (o: Node) =
             not (o.IsConcrete || Graph.isVariable o || isView o || viewed.Contains o) && occurrences[o.Id] = 1
 
-        let spec =
-            PlanSpec(
-                steps.ToArray(),
-                offsets.ToArray(),
-                variables.Length,
-                outputSlots,
-                outputSizes,
-                Array.concat constants,
-                arena.Size,
-                outputs |> Array.map isDirect
-            )
-
-        Plan spec
+        PlanSpec(
+            steps.ToArray(),
+            offsets.ToArray(),
+            variables.Length,
+            outputSlots,
+            outputSizes,
+            Array.concat constants,
+            arena.Size,
+            outputs |> Array.map isDirect,
+            inputViews.ToArray()
+        )

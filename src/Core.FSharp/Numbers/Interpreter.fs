@@ -239,14 +239,130 @@ module internal Interpreter =
         | Lowering.View -> true
         | Lowering.Tile op -> not (n.Missing.Contains op)
         | Lowering.Steps _ -> (rules n).ContainsKey primitive.Name
+        | Lowering.Working _ -> obj.ReferenceEquals(primitive, ScanPrimitive.scanP)
 
     let private elementwise (n: Arithmetic<'N>) op (args: 'N[][]) : 'N[] =
         let zero = n.OfFloat 0.0
         let argument k i = if k < args.Length then args[k][i] else zero
         Array.init args[0].Length (fun i -> n.Eval op (argument 0 i) (argument 1 i) (argument 2 i))
 
+    /// Uncertain steps of a loop without bound, after which it is given up.
+    [<Literal>]
+    let private uncertainSteps = 10_000
+
+    /// A loop, step by step; `evaluate` interprets a closed graph. Where it is not certain whether a step is run, the carries are
+    /// those before or those after it.
+    let private runLoop<'N when 'N: equality>
+        (n: Arithmetic<'N>)
+        (evaluate: Node[] -> 'N[][] -> Node[] -> 'N[][])
+        (loop: Loop)
+        (args: 'N[][])
+        =
+        let b = loop.Body
+        let zero = n.OfFloat 0.0
+        let take start (nodes: Node[]) = args[start .. start + nodes.Length - 1]
+        let elements = take (Loop.elementArgument loop 0) b.Elements
+        let captured = take (Loop.capturedArgument loop 0) b.Captured
+        let either = Array.map2 (Array.map2 n.Join)
+
+        let stacked (nodes: Node[]) = nodes |> Array.map (fun y -> Array.create (b.Length * count y.Shape) zero)
+
+        let kept (nodes: 'a[]) = Array.zip nodes b.Kept |> Array.filter snd |> Array.map fst
+        let outputs, histories = stacked b.Outputs, stacked (kept b.Carries)
+
+        let write (target: 'N[]) at (part: 'N[]) certain =
+            part
+            |> Array.iteri (fun i x -> target[at * part.Length + i] <- if certain then x else n.Join zero x)
+
+        let mutable carries = take (Loop.carryArgument loop 0) b.Carries
+        let mutable certain = true
+
+        /// A step at a place, which is certainly run or perhaps; false when it changed nothing.
+        let step at isCertain =
+            let part i (x: Node) =
+                let size = count x.Shape
+                elements[i][at * size .. (at + 1) * size - 1]
+
+            let values = Array.concat [ carries; b.Elements |> Array.mapi part; captured ]
+            let variables = Array.concat [ b.Carries; b.Elements; b.Captured ]
+            let made = evaluate variables values (Array.append b.Next b.Outputs)
+            let next, ys = Array.splitAt b.Next.Length made
+            Array.iter2 (fun target c -> write target at c isCertain) histories (kept carries)
+            Array.iter2 (fun target y -> write target at y isCertain) outputs ys
+            let next = if isCertain then next else either carries next
+            let changed = next <> carries
+            carries <- next
+            changed
+
+        let bounds what value =
+            let struct (first, last) = n.Index value
+
+            if last < first then
+                Shape.fail $"{n.Name}: scan: {what} is {value}, which is no whole number; round it with floor"
+
+            int (max first 0I), int (min last (bigint b.Length))
+
+        let ran =
+            match b.Trips with
+            | Trips.Fixed ->
+                for s in 0 .. b.Length - 1 do
+                    step (if b.Reverse then b.Length - 1 - s else s) true |> ignore
+
+                zero
+            | Trips.Counted ->
+                let least, most = bounds "the number of steps" args[0].[0]
+
+                for s in 0 .. most - 1 do
+                    let at = if b.Reverse then most - 1 - s else s
+                    step at (at < least) |> ignore
+
+                zero
+            | Trips.While condition ->
+                let mutable at = 0
+                let mutable since = 0
+                let mutable going = true
+
+                while going && at < b.Length do
+                    let holds =
+                        evaluate (Array.append b.Carries b.Captured) (Array.append carries captured) [| condition |]
+
+                    let least, most = bounds "the condition" holds[0].[0]
+
+                    if most = 0 then
+                        going <- false
+                    else
+                        if least = 0 && certain then
+                            certain <- false
+                            since <- at
+
+                        // Without a bound the carries are gone through until all that they may be has been seen.
+                        going <- step at certain || certain || b.Length <> Loop.unbounded
+                        at <- at + 1
+
+                        if b.Length = Loop.unbounded && not certain && at - since > uncertainSteps then
+                            Shape.fail
+                                $"{n.Name}: whileLoop: it is not certain when the loop ends; use Diff.boundedWhile, or narrower inputs"
+
+                if certain then n.OfFloat(float at)
+                elif going then n.Join (n.OfFloat(float since)) (n.OfFloat(float at))
+                else n.Join (n.OfFloat(float since)) (n.OfFloat(float b.Length))
+
+        Array.concat [
+            yield! carries
+            yield! outputs
+            match b.Trips with
+            | Trips.While _ -> [| ran |]
+            | _ -> ()
+            yield! histories
+        ]
+
     /// The elements of the outputs, at these values of the variables.
-    let run (n: Arithmetic<'N>) (variables: Node[]) (values: 'N[][]) (outputs: Node[]) : 'N[][] =
+    let rec run<'N when 'N: equality>
+        (n: Arithmetic<'N>)
+        (variables: Node[])
+        (values: 'N[][])
+        (outputs: Node[])
+        : 'N[][] =
         let rules = rules n
         let known = Dictionary<Node, 'N[]>(HashIdentity.Reference)
         Array.iter2 (fun v value -> known[v] <- value) variables values
@@ -290,6 +406,7 @@ module internal Interpreter =
                     | Lowering.Tile op -> elementwise n op args
                     | Lowering.View
                     | Lowering.Input -> args[0]
+                    | Lowering.Working _ -> runLoop n (run n) (Loop.ofAttr node.Attr) args
                     | Lowering.Steps _ ->
                         rules[node.Prim.Name] node.Attr (node.Args |> Array.map (fun a -> a.Shape)) node.Shape args
 

@@ -125,6 +125,12 @@ module internal Movement =
                     sliceP.Shape attr [| args[0].Shape |] = args[0].Shape && Array.forall ((=) 1) step
                     ->
                     Some args[0]
+                | Window(start, stop, step), _ when Array.forall ((=) 1) step ->
+                    let cut i = start[i] > 0 || stop[i] < args[0].Shape[i]
+
+                    match [| 0 .. start.Length - 1 |] |> Array.filter cut with
+                    | [| axis |] -> visible (ref 100) axis start[axis] stop[axis] args[0]
+                    | _ -> None
                 | _ -> None
         Lower =
             Lowering.Steps(fun attr s shape slots out ->
@@ -146,6 +152,49 @@ module internal Movement =
                     ]
                 | _ -> [])
     }
+
+    /// What a window along one axis shows of nodes that were joined, padded or added from such: a part of one of them, or zeros.
+    /// A loop's results are packed into one vector and its cotangents are padded and added up; so nothing of that is ever done.
+    and private visible (budget: int ref) axis start stop (x: Node) : Node option =
+        let window from until (y: Node) =
+            slice
+                (Array.init y.Shape.Length (fun d -> if d = axis then from else 0))
+                (Array.init y.Shape.Length (fun d -> if d = axis then until else y.Shape[d]))
+                (Array.create y.Shape.Length 1)
+                y
+
+        budget.Value <- budget.Value - 1
+
+        match x.Attr with
+        | _ when x.IsConcrete || budget.Value < 0 || start = stop -> None
+        | Axes [| joined |] when obj.ReferenceEquals(x.Prim, concatP) && joined = axis ->
+            let starts = x.Args |> Array.scan (fun at a -> at + a.Shape[axis]) 0
+
+            [| 0 .. x.Args.Length - 1 |]
+            |> Array.tryFind (fun i -> starts[i] <= start && stop <= starts[i + 1])
+            |> Option.map (fun i -> window (start - starts[i]) (stop - starts[i]) x.Args[i])
+        | Padding(low, high, interior) when
+            obj.ReferenceEquals(x.Prim, padP)
+            && [| 0 .. low.Length - 1 |]
+               |> Array.forall (fun d -> interior[d] = 0 && (d = axis || (low[d] = 0 && high[d] = 0)))
+            ->
+            let first = low[axis]
+            let last = first + x.Args[0].Shape[axis]
+
+            if first <= start && stop <= last then
+                Some(window (start - first) (stop - first) x.Args[0])
+            elif stop <= first || last <= start then
+                Some(zeros (x.Shape |> Array.mapi (fun d n -> if d = axis then stop - start else n)))
+            else
+                None
+        | _ when obj.ReferenceEquals(x.Prim, addP) ->
+            match x.Args |> Array.map (visible budget axis start stop) with
+            | [| None; None |] -> None
+            | parts ->
+                let part i = parts[i] |> Option.defaultWith (fun () -> window start stop x.Args[i])
+                Some(add (part 0) (part 1))
+        | _ when obj.ReferenceEquals(x.Prim, negP) -> visible budget axis start stop x.Args[0] |> Option.map neg
+        | _ -> None
 
     and padP: Primitive = {
         Name = "pad"

@@ -13,4 +13,5 @@ module internal Primitives =
             LinearAlgebra.primitives
             Randomness.primitives
             Factorisations.primitives
+            ScanPrimitive.primitives
         ]

@@ -125,7 +125,8 @@ module internal Collapse =
                 | _ -> None
 
             plus (pushed ()) cross
-        | Derivative.Rule rule ->
+        | Derivative.Rule rule
+        | Derivative.Series(rule, _) ->
             match find c.First y with
             | Some firstY -> plus (pushed ()) (curvature size weights rule y first firstY)
             | None -> pushed ()

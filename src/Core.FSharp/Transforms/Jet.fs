@@ -9,14 +9,20 @@ open Hesse.Linear
 /// Linear operations act on each coefficient, products are Cauchy products, and for every other operation y = f(x) the
 /// derivative rule y′ = D(x, y)[x′] gives k·y_k = coefficient k − 1 of D(x, y)[x′], where x′ has coefficients (j + 1)·x_{j+1}; in several
 /// variables the same holds for the derivative by any one of them. The rule's own graph is expanded by the same recursion, so no
-/// primitive needs a rule for jets.
+/// primitive needs a rule for jets; only loops expand themselves, all terms in one loop.
 module internal Jet =
     /// Coefficients of each output, term by term; `series` holds those of the variables from term 1 on (x₀ is the variable itself).
     /// Coefficients are in the Taylor sense: derivatives divided by the factorial of the term.
-    let expand (terms: Monomials) (variables: Node[]) (series: Node option[][]) (outputs: Node[]) : Node option[][] =
+    let rec expand
+        (terms: Monomials)
+        (variables: Node[])
+        (series: Node option[][])
+        (outputs: Node[])
+        : Node option[][] =
         let known = Dictionary<struct (int64 * int), Node option>()
         let slopes = Dictionary<struct (int64 * int), Node option>()
         let derivativeOf = Dictionary<Node, struct (Node * int)>(HashIdentity.Reference)
+        let expansions = Dictionary<Node, Node option[]>(HashIdentity.Reference)
         let oldest = Substitute.oldest variables
         let inputs = Dictionary<Node, Node option[]>(HashIdentity.Reference)
         Array.iter2 (fun v s -> inputs[v] <- s) variables series
@@ -84,12 +90,33 @@ module internal Jet =
                         | _ -> ()
 
                 total |> Option.map (fun t -> Graph.bind y.Prim y.Attr (Array.updateAt numerator t y.Args))
-            | Derivative.Rule _ when k = 0 ->
+            | Derivative.Rule _
+            | Derivative.Series _ when k = 0 ->
                 // Inside another rule's graph, with tangent variables below: the operation on their zeroth coefficients.
-                y.Args
-                |> Array.map (fun x -> coefficient x 0 |> Option.defaultWith (fun () -> Graph.zeros x.Shape))
-                |> Graph.bind y.Prim y.Attr
-                |> Some
+                Some(Graph.bind y.Prim y.Attr (zeroth y))
+            | Derivative.Series(_, coefficients) ->
+                // All terms at once; but inside another rule's graph only what divides this one may be there yet.
+                let all = y.NewestVariable <= newest
+
+                match expansions.TryGetValue y with
+                | true, known -> known[k - 1]
+                | _ ->
+                    let kept = if all then terms else Monomials.Box terms[k]
+                    let place p = if all then p else terms.Place kept[p]
+
+                    let series =
+                        y.Args
+                        |> Array.map (fun x -> Array.init (kept.Count - 1) (fun p -> coefficient x (place (p + 1))))
+
+                    let expansion = { Name = kept.Name; Count = kept.Count; Expand = expand kept }
+
+                    let found = coefficients expansion y.Attr (zeroth y) series
+
+                    if all then
+                        expansions[y] <- found
+                        found[k - 1]
+                    else
+                        Array.last found
             | Derivative.Rule rule ->
                 let struct (i, lower, power) = terms.Lowered k
 
@@ -115,6 +142,9 @@ module internal Jet =
                 |> Option.bind (fun s -> coefficient s lower)
                 |> Option.map (fun c -> Elementwise.div c (Graph.full c.Shape (float power)))
 
+        and zeroth y =
+            y.Args |> Array.map (fun x -> coefficient x 0 |> Option.defaultWith (fun () -> Graph.zeros x.Shape))
+
         and cauchy y k =
             let bind i j =
                 match coefficient y.Args[0] i, coefficient y.Args[1] j with
@@ -129,10 +159,8 @@ module internal Jet =
             total
 
         // Driven in order, so that the recursion stays shallow however deep the graph is.
-        let nodes = Graph.order oldest outputs
-
-        for k in 1 .. terms.Count - 1 do
-            for node in nodes do
+        for node in Graph.order oldest outputs do
+            for k in 1 .. terms.Count - 1 do
                 coefficient node k |> ignore
 
         outputs |> Array.map (fun y -> Array.init terms.Count (coefficient y))

@@ -45,7 +45,8 @@ module internal Jvp =
                 | None, Some db -> Some(neg (solved (times y.Attr db y)))
                 | Some da, Some db -> Some(solved (sub da (times y.Attr db y)))
                 | None, None -> None
-            | Derivative.Rule rule -> rule y.Attr y.Args y dargs
+            | Derivative.Rule rule
+            | Derivative.Series(rule, _) -> rule y.Attr y.Args y dargs
 
     /// Tangents of the outputs, given those of the variables.
     let apply (variables: Node[]) (tangents: Node[]) (outputs: Node[]) : Node option[] =

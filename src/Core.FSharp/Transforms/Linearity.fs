@@ -18,7 +18,8 @@ module internal Linearity =
 
         match node.Prim.Derivative with
         | Derivative.Zero -> Some $"{name} is piecewise constant in it"
-        | Derivative.Rule _ -> Some $"{name} is not linear in it"
+        | Derivative.Rule _
+        | Derivative.Series _ -> Some $"{name} is not linear in it"
         | Derivative.Multilinear when marked.Length > 1 -> Some $"{name} multiplies values that both depend on it"
         | Derivative.Multilinear -> None
         | Derivative.Quotient(_, divisor, _) when depends[divisor] ->

@@ -5,7 +5,7 @@ open System.Collections.Generic
 /// The terms that a truncated power series in m variables keeps: multi-indices, and with each one every smaller one. They are
 /// numbered by degree, 0 first; all tables that products and derivatives of series need are made once.
 [<Sealed>]
-type internal Monomials private (variables: int, indices: int[][]) =
+type internal Monomials private (name: string, variables: int, indices: int[][]) =
     let indices = indices |> Array.sortBy (fun a -> Array.sum a, Array.map (~-) a)
 
     let places =
@@ -31,6 +31,9 @@ type internal Monomials private (variables: int, indices: int[][]) =
     let raised =
         indices
         |> Array.map (fun index -> Array.init variables (fun i -> place (Array.updateAt i (index[i] + 1) index)))
+
+    /// Says which terms they are.
+    member _.Name = name
 
     /// Number of terms.
     member _.Count = indices.Length
@@ -58,14 +61,14 @@ type internal Monomials private (variables: int, indices: int[][]) =
         indices[p] |> Array.fold (fun product n -> Seq.fold (fun f k -> f * float k) product [ 1..n ]) 1.0
 
     /// 1, t, …, t^order.
-    static member Line(order: int) = Monomials(1, Array.init (order + 1) Array.singleton)
+    static member Line(order: int) = Monomials($"line {order}", 1, Array.init (order + 1) Array.singleton)
 
     /// All terms with exponent i at most orders[i].
     static member Box(orders: int[]) =
         let extend (heads: int[][]) order =
             heads |> Array.collect (fun head -> Array.init (order + 1) (fun n -> Array.append head [| n |]))
 
-        Monomials(orders.Length, orders |> Array.fold extend [| [||] |])
+        Monomials($"box {Shape.show orders}", orders.Length, orders |> Array.fold extend [| [||] |])
 
     /// All terms of at most this degree in so many variables.
     static member Degree(variables: int, order: int) =
@@ -78,4 +81,8 @@ type internal Monomials private (variables: int, indices: int[][]) =
                         for rest in terms (count - 1) (left - n) -> n :: rest
                 ]
 
-        Monomials(variables, terms variables order |> List.map Array.ofList |> Array.ofList)
+        Monomials(
+            $"degree {order} in {variables}",
+            variables,
+            terms variables order |> List.map Array.ofList |> Array.ofList
+        )
