@@ -1,5 +1,6 @@
 using System;
 using Hesse.Interop.Trees;
+using Microsoft.FSharp.Collections;
 using Microsoft.FSharp.Core;
 using CoreTensor = Hesse.Tensor;
 using FlatTree = System.Tuple<Hesse.Tensor[], Hesse.Interop.Trees.Structure>;
@@ -43,6 +44,25 @@ internal static class Adapter
     /// <returns>The same function on flattened trees.</returns>
     public static FSharpFunc<FlatTree, FlatTree> ToCoreTree<TIn, TOut>(Func<TIn, TOut> f) =>
         FuncConvert.FromFunc<FlatTree, FlatTree>(flat => ObjectTree.Flatten(f(ObjectTree.Rebuild<TIn>(flat))));
+
+    /// <summary>A step of a scan, from carry and element to carry and result.</summary>
+    /// <typeparam name="TCarry">The type of the carry.</typeparam>
+    /// <typeparam name="TElement">The type of an element.</typeparam>
+    /// <typeparam name="TResult">The type of a result.</typeparam>
+    /// <param name="step">Any function.</param>
+    /// <returns>The same function on flattened trees, curried.</returns>
+    public static FSharpFunc<FlatTree, FSharpFunc<FlatTree, Tuple<FlatTree, FlatTree>>> ToCoreStep<TCarry, TElement, TResult>(
+        Func<TCarry, TElement, (TCarry Carry, TResult Result)> step) =>
+        FuncConvert.FromFunc<FlatTree, FlatTree, Tuple<FlatTree, FlatTree>>((carry, element) =>
+        {
+            var (next, result) = step(ObjectTree.Rebuild<TCarry>(carry), ObjectTree.Rebuild<TElement>(element));
+            return Tuple.Create(ObjectTree.Flatten(next), ObjectTree.Flatten(result));
+        });
+
+    /// <summary>Numbers as a core list.</summary>
+    /// <param name="items">Any numbers.</param>
+    /// <returns>The same numbers.</returns>
+    public static FSharpList<int> List(int[] items) => ListModule.OfSeq(items);
 
     /// <summary>A core function of one tensor, for C#.</summary>
     /// <param name="f">Any function.</param>

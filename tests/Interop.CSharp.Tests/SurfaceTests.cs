@@ -43,8 +43,8 @@ public class SurfaceTests
     {
         string[] names =
         [
-            "Compile", "CustomDerivative", "CustomPullback", "Derivative", "Explain", "Grad", "Hessian", "Hvp", "JacFwd", "JacRev", "Jacobian", "Jet", "Jvp", "Laplacian",
-            "Linearize", "VMap", "ValueAndGrad", "Vjp",
+            "BoundedWhile", "Checkpoint", "Compile", "Cond", "CustomDerivative", "CustomPullback", "Derivative", "Explain", "Grad", "Hessian", "Hvp", "Iterate", "JacFwd", "JacRev", "Jacobian", "Jet", "Jvp", "Laplacian",
+            "Linearize", "Scan", "VMap", "ValueAndGrad", "Vjp", "WhileLoop",
         ];
         Assert.Equal(names, typeof(Diff).GetMethods(BindingFlags.Public | BindingFlags.Static).Select(m => m.Name).Distinct().Order(StringComparer.Ordinal));
     }
@@ -95,6 +95,8 @@ public class SurfaceTests
             _ when type == typeof(Func<Tensor[], Tensor>) => (Func<Tensor[], Tensor>)(x => x[0]),
             _ when type == typeof(Func<List<Tensor>, Tensor>) => (Func<List<Tensor>, Tensor>)(x => x[0]),
             _ when type == typeof(Func<List<Tensor>, List<Tensor>>) => (Func<List<Tensor>, List<Tensor>>)(x => x),
+            _ when type == typeof(Func<List<Tensor>, List<Tensor>, (List<Tensor>, List<Tensor>)>) =>
+                (Func<List<Tensor>, List<Tensor>, (List<Tensor>, List<Tensor>)>)((c, x) => (c, x)),
             _ when type.IsValueType => Activator.CreateInstance(type),
             _ => throw new InvalidOperationException($"no sample of {type}"),
         };
