@@ -7,6 +7,7 @@ open System.IO
 open System.Text.Json
 open Hesse
 open Hesse.Tests
+open Hesse.Tests.Peer.Programs
 open Xunit
 
 type private Case = { Inputs: IDictionary<string, Tensor>; Outputs: IDictionary<string, Tensor> }
@@ -31,19 +32,6 @@ let private cases: Lazy<IDictionary<string, Case>> =
                  }
          ])
 
-/// All derivatives to order three of a scalar function of x.
-let private derivatives (f: Tensor -> Tensor) (input: string -> Tensor) =
-    let x, v = input "x", input "v"
-
-    [
-        "value", f x
-        "grad", Diff.grad f x
-        "hessian", Diff.hessian f x
-        "hvp", Diff.hvp f x v
-        "third", snd (Diff.jvp (fun x -> Diff.hvp f x v) x v)
-    ]
-
-let private flip (x: Tensor) = Tensor.gather 0 (Tensor.ofArray [| for i in x.Size - 1 .. -1 .. 0 -> float i |]) x
 let private take (indices: float list) x = Tensor.gather 0 (vector indices) x
 let private product (x: Tensor) = Seq.init x.Size (fun i -> x[i]) |> Seq.reduce (*)
 
@@ -92,10 +80,10 @@ let private attention (tokens: Tensor) (wq: Tensor) (wk: Tensor) (wv: Tensor) =
     Tensor.softmax 1 scores @ (tokens @ wv)
 
 /// How to rebuild the outputs of every case from its inputs.
-let private programs: IDictionary<string, (string -> Tensor) -> (string * Tensor) list> =
+let private ownPrograms: (string * Program) list =
     let sum, exp, log = Tensor.sum, Tensor.exp, Tensor.log
 
-    dict [
+    [
         "rosenbrock",
         derivatives (fun x ->
             let a, b = x[..3], x[1..]
@@ -190,9 +178,14 @@ let private programs: IDictionary<string, (string -> Tensor) -> (string * Tensor
             ]
     ]
 
+let private programs = dict (ownPrograms @ Programs.all)
+
 [<Fact>]
 let ``every case of the file has a program, and every program a case`` () =
     Assert.Equal<string list>(List.sort (List.ofSeq cases.Value.Keys), List.sort (List.ofSeq programs.Keys))
+
+/// The trigamma function of torch 1.13 is good to about 10⁻¹⁰ relatively, and that of SciPy agrees with Hesse's to the last digits.
+let private tolerance (name: string) = if name = "lgamma" || name = "digamma" then 1e-8 else 1e-10
 
 let caseNames: TheoryData<string> = TheoryData<string>(cases.Value.Keys)
 
@@ -203,4 +196,4 @@ let ``equals PyTorch`` (name: string) =
     Assert.Equal<string list>(List.sort (List.ofSeq case.Outputs.Keys), List.sort (List.map fst results))
 
     for output, actual in results do
-        Check.tensors $"{name}.{output}" 1e-10 case.Outputs[output] actual
+        Check.tensors $"{name}.{output}" (tolerance name) case.Outputs[output] actual

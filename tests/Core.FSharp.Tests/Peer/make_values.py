@@ -208,6 +208,157 @@ case(
     },
 )
 
+# ----- more scalar functions: reverse mode at every order, which torch 1.13 has for all of them -----
+
+
+def reverse_derivatives(name, f, x, v):
+    """As `derivatives`, by torch.autograd alone."""
+    gradient = lambda z: torch.autograd.grad(f(z), z, create_graph=True)[0]
+    z = x.clone().requires_grad_()
+    first = gradient(z)
+    second = torch.stack([torch.autograd.grad(g, z, retain_graph=True, create_graph=True)[0] for g in first])
+    product = second @ v
+    (third,) = torch.autograd.grad(product @ v, z)
+    case(
+        name,
+        {"x": x, "v": v},
+        {"value": f(x), "grad": first, "hessian": second, "hvp": product, "third": third},
+    )
+
+
+special = torch.special
+tame = lambda x: 0.9 * torch.tanh(x)
+reverse_derivatives("erfc", lambda x: (x * torch.erfc(x)).sum(), normal(5), normal(5))
+reverse_derivatives("erfcx", lambda x: special.erfcx(x).sum(), uniform(-1.0, 3.0, 5), normal(5))
+reverse_derivatives("normalCdf", lambda x: (special.ndtr(x) * torch.sin(x)).sum(), normal(5), normal(5))
+reverse_derivatives("normalLogCdf", lambda x: special.log_ndtr(x).sum(), 2.0 * normal(5), normal(5))
+reverse_derivatives("lgamma", lambda x: (torch.lgamma(x) * x).sum(), uniform(0.3, 5.0, 5), normal(5))
+reverse_derivatives("digamma", lambda x: (torch.digamma(x) ** 2).sum(), uniform(0.4, 4.0, 4), normal(4))
+reverse_derivatives("polygamma", lambda x: torch.polygamma(2, x).sum(), uniform(0.6, 4.0, 4), normal(4))
+reverse_derivatives("hyperbolic", lambda x: (torch.sinh(x) * torch.cosh(x.flip(0))).sum(), normal(4), normal(4))
+reverse_derivatives(
+    "inverseTrigonometric",
+    lambda x: (torch.asin(tame(x)) * torch.acos(tame(x.flip(0))) + torch.atan(x) ** 2).sum(),
+    normal(4),
+    normal(4),
+)
+reverse_derivatives(
+    "inverseHyperbolic",
+    lambda x: (torch.asinh(x) * torch.acosh(1.5 + x * x) + torch.atanh(tame(x))).sum(),
+    normal(4),
+    normal(4),
+)
+reverse_derivatives("atan2", lambda x: (torch.atan2(x, x.roll(1, 0)) ** 2).sum(), normal(5), normal(5))
+reverse_derivatives(
+    "geluTanh",
+    lambda x: (0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))).sum(),
+    normal(5),
+    normal(5),
+)
+reverse_derivatives("silu", lambda x: (x * torch.sigmoid(x)).sum() ** 2, normal(4), normal(4))
+reverse_derivatives("logSigmoid", lambda x: (-torch.log1p(torch.exp(-x)) * x).sum(), normal(4), normal(4))
+reverse_derivatives("guardedLog", lambda x: torch.where(x > 0, torch.log(torch.where(x > 0, x, x * 0 + 1)), x).sum(), normal(6), normal(6))
+
+x, w = normal(4), normal(4)
+case("activations", {"x": x}, {"gelu": F.gelu(x), "geluTanh": F.gelu(x, approximate="tanh"), "silu": F.silu(x), "softplus": F.softplus(x), "logSigmoid": F.logsigmoid(x)})
+
+tower = lambda x: torch.erf(torch.sin(torch.erf(x)))
+at, orders = torch.tensor(0.3, requires_grad=True), []
+y = tower(at)
+for _ in range(4):
+    (y,) = torch.autograd.grad(y, at, create_graph=True)
+    orders.append(y)
+case("erfTowerToOrderFour", {"x": at}, {"derivatives": torch.stack(orders)})
+
+# ----- order, running operations, indexing -----
+
+reverse_derivatives("runningSumAndProduct", lambda x: (torch.cumsum(x, 0) * torch.cumprod(x, 0)).sum(), normal(5), normal(5))
+reverse_derivatives("sort", lambda x: (torch.arange(1.0, 7.0) * torch.sort(x)[0] ** 3).sum(), normal(6), normal(6))
+reverse_derivatives("topK", lambda x: torch.exp(torch.topk(x, 3)[0]).prod(), normal(6), normal(6))
+index = torch.tensor([2, 0, 2, 1, 1])
+reverse_derivatives("scatterAdd", lambda x: torch.sin(torch.zeros(4).index_add(0, index, x * x)).sum(), normal(5), normal(5))
+reverse_derivatives("rows", lambda x: (x.reshape(3, 2)[[2, 0, 2]] ** 3).prod(1).sum(), normal(6), normal(6))
+reverse_derivatives("maxOverRows", lambda x: (x.reshape(3, 3).max(1)[0] ** 3).sum() * x.reshape(3, 3).min(0)[0].sum(), normal(9), normal(9))
+reverse_derivatives("deviation", lambda x: x.std(unbiased=False) * torch.exp(x).var(unbiased=False), normal(5), normal(5))
+reverse_derivatives("threeNorm", lambda x: (x.abs() ** 3).sum() ** (1 / 3) + torch.linalg.norm(x), normal(5), normal(5))
+
+
+def layer_norm(m):
+    # Not F.layer_norm: its third derivative in torch 1.13 differs from a difference quotient of its second.
+    centred = m - m.mean(1, keepdim=True)
+    return centred / torch.sqrt((centred**2).mean(1, keepdim=True) + 1e-5)
+
+
+reverse_derivatives("layerNorm", lambda x: (layer_norm(x.reshape(2, 3)) ** 3).sum(), normal(6), normal(6))
+reverse_derivatives("rowLogSumExp", lambda x: (torch.logsumexp(x.reshape(2, 3), 1) ** 2).sum(), normal(6), normal(6))
+reverse_derivatives("softmaxPower", lambda x: (torch.softmax(x, 0) ** 1.5).sum(), normal(5), normal(5))
+
+# ----- linear algebra: a matrix in the first elements of x -----
+
+eye = torch.eye(3)
+square = lambda x: x[:9].reshape(3, 3)
+definite = lambda x: square(x) @ square(x).t() + eye
+reverse_derivatives("solve", lambda x: (torch.linalg.solve(square(x) + 3 * eye, x[9:]) ** 2).sum(), normal(12), normal(12))
+reverse_derivatives("determinant", lambda x: torch.det(square(x)) ** 2, normal(9), normal(9))
+reverse_derivatives("logDeterminant", lambda x: torch.logdet(definite(x)), normal(9), normal(9))
+reverse_derivatives("inverse", lambda x: (torch.linalg.inv(square(x) + 3 * eye) ** 3).sum(), normal(9), normal(9))
+reverse_derivatives("cholesky", lambda x: (torch.linalg.cholesky(definite(x)) ** 3).sum(), normal(9), normal(9))
+reverse_derivatives(
+    "triangularSolve",
+    lambda x: (torch.linalg.solve_triangular(torch.tril(square(x)) + 3 * eye, x[9:].reshape(3, 1), upper=False) ** 2).sum(),
+    normal(12),
+    normal(12),
+)
+reverse_derivatives("eigenvalues", lambda x: (torch.tensor([1.0, -2.0, 0.5]) * torch.linalg.eigvalsh(square(x) + square(x).t()) ** 2).sum(), normal(9), normal(9))
+
+
+def projector(x):
+    vectors = torch.linalg.eigh(square(x) + square(x).t())[1]
+    return ((vectors[:, :1] @ vectors[:, :1].t()) ** 3).sum()
+
+
+reverse_derivatives("eigenprojector", projector, normal(9), normal(9))
+reverse_derivatives("matrixExponential", lambda x: (torch.matrix_exp(0.5 * square(x)) ** 2).sum(), normal(9), normal(9))
+
+
+def orthonormal_factor(x):
+    q, r = torch.linalg.qr(square(x))
+    return ((q * torch.sign(torch.diagonal(r)).detach()) ** 3).sum()
+
+
+reverse_derivatives("orthonormalFactor", orthonormal_factor, normal(9), normal(9))
+
+# ----- transformations -----
+
+field = lambda x: torch.stack([torch.sin(x[0] * x[1]), torch.exp(x[1] - x[2]), x[2] ** 3 * x[0], (x * x).sum()])
+x, v, u = normal(3), normal(3), normal(4)
+case(
+    "jacobians",
+    {"x": x, "v": v, "u": u},
+    {
+        "forward": ft.jacfwd(field)(x),
+        "reverse": ft.jacrev(field)(x),
+        "jvp": ft.jvp(field, (x,), (v,))[1],
+        "vjp": ft.vjp(field, x)[1](u)[0],
+        "second": ft.jacfwd(ft.jacrev(field))(x),
+        "gaussNewton": ft.vjp(field, x)[1](ft.jvp(field, (x,), (v,))[1])[0],
+    },
+)
+cubic = lambda x: (torch.sin(x).sum() * x.prod()) + torch.exp(x[0] * x[1])
+case("thirdDerivativeTensor", {"x": x}, {"third": ft.jacfwd(ft.jacfwd(ft.jacrev(cubic)))(x)})
+y = normal(2)
+bilinear = lambda x, y: torch.tanh(x.sum() * y).sum() + (x[:2] * y).prod()
+case("mixedPartials", {"x": x, "y": y}, {"mixed": ft.jacfwd(ft.jacrev(bilinear, argnums=0), argnums=1)(x, y)})
+points = normal(4, 3)
+case(
+    "perExampleHessians",
+    {"points": points, "v": v},
+    {
+        "hessians": ft.vmap(ft.hessian(cubic))(points),
+        "products": ft.vmap(lambda p: ft.jvp(ft.grad(cubic), (p,), (v,))[1])(points),
+    },
+)
+
 with open("peer-values.json", "w", encoding="utf-8") as file:
     file.write("[\n" + ",\n".join(json.dumps(c) for c in CASES) + "\n]\n")
 
