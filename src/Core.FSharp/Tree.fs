@@ -6,7 +6,8 @@ open System.Collections.Generic
 open FSharp.Reflection
 
 /// Trees of tensors: a tensor, or a tuple, array, list, option, map (by key order), record or union of trees. Whatever else a
-/// value holds (numbers, strings, functions) is kept as it is and has no derivative; do not change it in place.
+/// value holds (numbers, strings, functions) is kept as it is and has no derivative; do not change it in place. An object with tensors
+/// among its elements or properties that is none of these is an error, which names its place; an `obj` or an interface goes by its value.
 [<RequireQualifiedAccess>]
 module Tree =
     /// How values of one type are taken apart into tensors and put together again.
@@ -41,14 +42,32 @@ module Tree =
 
         definition.MakeGenericType(arguments).GetMethod(name, flags).Invoke(null, values)
 
-    /// A fixed number of parts, each of its own type.
-    let private product (parts: Type[]) (read: obj -> obj[]) (make: obj[] -> obj) (shapeOf: Type -> Shape) =
+    /// A value that is no tree though it holds tensors; on its way up it learns where it stands.
+    exception private NoTree of place: string * typeName: string
+
+    /// Runs f, whose errors are about the part of that name.
+    let private within (part: string) (f: unit -> unit) =
+        try
+            f ()
+        with NoTree(place, name) ->
+            raise (NoTree(part + place, name))
+
+    /// A fixed number of parts, each with a name and a type of its own.
+    let private product
+        (names: string[])
+        (parts: Type[])
+        (read: obj -> obj[])
+        (make: obj[] -> obj)
+        (shapeOf: Type -> Shape)
+        =
         let inner = parts |> Array.map (fun p -> lazy (shapeOf p))
 
         {
             Collect =
                 fun value leaves statics ->
-                    Array.iter2 (fun (s: Lazy<Shape>) part -> s.Value.Collect part leaves statics) inner (read value)
+                    read value
+                    |> Array.iteri (fun i part ->
+                        within $".{names[i]}" (fun () -> inner[i].Value.Collect part leaves statics))
             Rebuild =
                 fun value queue ->
                     make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part queue) inner (read value))
@@ -64,8 +83,8 @@ module Tree =
                     let parts = read value
                     statics.Add parts.Length
 
-                    for part in parts do
-                        inner.Value.Collect part leaves statics
+                    parts
+                    |> Array.iteri (fun i part -> within $"[{i}]" (fun () -> inner.Value.Collect part leaves statics))
             Rebuild =
                 fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue))
         }
@@ -77,9 +96,11 @@ module Tree =
         let cases =
             FSharpType.GetUnionCases(t, true)
             |> Array.map (fun case ->
-                let parts = case.GetFields() |> Array.map (fun field -> field.PropertyType)
+                let fields = case.GetFields()
+                let names = fields |> Array.map (fun field -> $"{case.Name}.{field.Name}")
+                let parts = fields |> Array.map (fun field -> field.PropertyType)
                 let read = FSharpValue.PreComputeUnionReader(case, true)
-                product parts read (FSharpValue.PreComputeUnionConstructor(case, true)) shapeOf)
+                product names parts read (FSharpValue.PreComputeUnionConstructor(case, true)) shapeOf)
 
         {
             Collect =
@@ -89,11 +110,46 @@ module Tree =
             Rebuild = fun value queue -> cases[tag value].Rebuild value queue
         }
 
-    /// A collection of tensors that could not be put together again.
+    let private isFunction (t: Type) =
+        typeof<Delegate>.IsAssignableFrom t
+        || FSharpType.IsFunction t
+        || (not (isNull t.BaseType) && FSharpType.IsFunction t.BaseType)
+
+    /// Whether a value of a type that is no tree has tensors in sight: as elements or as properties. What a function closes over does
+    /// not count.
     let private holdsTensors (t: Type) =
-        typeof<Collections.IEnumerable>.IsAssignableFrom t
-        && t.IsGenericType
-        && t.GetGenericArguments() |> Array.contains typeof<Tensor>
+        let visited = HashSet<Type>()
+
+        let flags =
+            Reflection.BindingFlags.Public
+            ||| Reflection.BindingFlags.NonPublic
+            ||| Reflection.BindingFlags.Instance
+
+        let isPlain (t: Type) =
+            t.IsPrimitive
+            || t.IsEnum
+            || isFunction t
+            || (not t.IsGenericType && t.Assembly = typeof<string>.Assembly)
+
+        let rec holds (t: Type) =
+            if t = typeof<Tensor> || t = typeof<Key> then
+                true
+            elif t.IsArray then
+                holds (t.GetElementType())
+            elif isPlain t || not (visited.Add t) then
+                false
+            else
+                let sequences = Array.append [| t |] (t.GetInterfaces()) |> Array.filter (isGeneric typedefof<seq<_>>)
+
+                let properties = t.GetProperties flags |> Array.filter (fun p -> p.GetIndexParameters().Length = 0)
+
+                Seq.append
+                    (sequences |> Seq.collect (fun s -> s.GetGenericArguments()))
+                    (properties |> Seq.map (fun p -> p.PropertyType))
+                |> Seq.append (if t.IsGenericType then t.GetGenericArguments() else [||])
+                |> Seq.exists holds
+
+        holds t
 
     let rec private shapeOf (t: Type) : Shape = shapes.GetOrAdd(t, describe)
 
@@ -145,24 +201,49 @@ module Tree =
                             inner.Collect value leaves statics
             }
         elif FSharpType.IsTuple t then
+            let parts = FSharpType.GetTupleElements t
+
             product
-                (FSharpType.GetTupleElements t)
+                (parts |> Array.mapi (fun i _ -> $"Item{i + 1}"))
+                parts
                 (FSharpValue.PreComputeTupleReader t)
                 (FSharpValue.PreComputeTupleConstructor t)
                 shapeOf
         elif FSharpType.IsRecord(t, true) then
-            let fields = FSharpType.GetRecordFields(t, true) |> Array.map (fun p -> p.PropertyType)
+            let fields = FSharpType.GetRecordFields(t, true)
 
             product
-                fields
+                (fields |> Array.map (fun p -> p.Name))
+                (fields |> Array.map (fun p -> p.PropertyType))
                 (FSharpValue.PreComputeRecordReader(t, true))
                 (FSharpValue.PreComputeRecordConstructor(t, true))
                 shapeOf
         elif FSharpType.IsUnion(t, true) then
             union t shapeOf
+        elif t = typeof<obj> || t.IsInterface then
+            // The declared type says nothing: go by the value.
+            let actual (value: obj) = shapeOf (value.GetType())
+
+            {
+                Collect =
+                    fun value leaves statics ->
+                        if isNull value || value.GetType() = typeof<obj> then
+                            statics.Add value
+                        else
+                            statics.Add(value.GetType())
+                            (actual value).Collect value leaves statics
+                Rebuild =
+                    fun value queue ->
+                        if isNull value || value.GetType() = typeof<obj> then
+                            value
+                        else
+                            (actual value).Rebuild value queue
+            }
         elif holdsTensors t then
-            Shape.fail
-                $"Tree: values of type {t.Name} hold tensors but are no tree; use an array, list, map, tuple, record or union"
+            {
+                Collect = fun _ _ _ -> raise (NoTree("", t.Name))
+                Rebuild = fun value _ -> value
+            }
         else
             {
                 Collect = fun value _ statics -> statics.Add value
@@ -181,7 +262,14 @@ module Tree =
                 (box tree).GetType()
 
         let shape = shapeOf t
-        shape.Collect (box tree) leaves statics
+
+        try
+            shape.Collect (box tree) leaves statics
+        with NoTree(place, name) ->
+            let where = if place = "" then "" else $" at {place.TrimStart '.'}"
+
+            Shape.fail
+                $"Tree: the value{where} of type {name} holds tensors but is no tree; use an array, list, map, tuple, record or union"
 
         let rebuild (parts: Tensor[]) =
             if parts.Length <> leaves.Count then

@@ -1,5 +1,6 @@
 module Hesse.Tests.TreeTests
 
+open System
 open Hesse
 open Xunit
 
@@ -144,8 +145,92 @@ let ``a collection of tensors that is no tree is refused, not taken for a consta
     let values = System.Collections.Generic.Dictionary<string, Tensor>()
 
     Check.fails
-        "Tree: values of type Dictionary`2 hold tensors but are no tree; use an array, list, map, tuple, record or union"
+        "Tree: the value of type Dictionary`2 holds tensors but is no tree; use an array, list, map, tuple, record or union"
         (fun () ->
             Diff.grad
                 (fun (d: System.Collections.Generic.Dictionary<string, Tensor>) -> Tensor.scalar (float d.Count))
                 values)
+
+type private Model(weights: Tensor) =
+    member _.Weights = weights
+
+type private Holder<'a> = { Name: string; Parts: 'a list }
+
+[<Fact>]
+let ``the error about a value that is no tree names its place`` () =
+    let message place name =
+        $"Tree: the value{place} of type {name} holds tensors but is no tree; use an array, list, map, tuple, record or union"
+
+    let dictionary = Collections.Generic.Dictionary<string, Layer>()
+
+    Check.fails (message " at Item2[1].Parts[0]" "Dictionary`2") (fun () ->
+        Tree.leaves (1.0, [| { Name = "a"; Parts = [] }; { Name = "b"; Parts = [ dictionary ] } |]))
+
+    Check.fails (message " at Parts[1]" "Model") (fun () ->
+        Tree.leaves { Name = ""; Parts = [ box 1.0; box (Model(scalar 1.0)) ] })
+
+    Check.fails (message " at Some.Value[0]" "Tensor[,]") (fun () ->
+        Tree.leaves (Some [ Array2D.create 2 2 (scalar 1.0) ]))
+
+    Check.fails (message "" "Model") (fun () -> Tree.leaves (Model(scalar 1.0)))
+
+[<Fact>]
+let ``anonymous records, value options, results, nested options, maps of records and objects are trees`` () =
+    let x = scalar 2.0
+    let square (t: Tensor) = t * t
+    let gradient (f: 'T -> Tensor) (tree: 'T) = Diff.grad f tree
+    Assert.Equal(4.0, (gradient (fun (r: {| A: Tensor; B: int |}) -> square r.A) {| A = x; B = 1 |}).A.item())
+    Assert.Equal(4.0, (gradient (fun (v: Tensor voption) -> square v.Value) (ValueSome x)).Value.item())
+
+    Assert.Equal(
+        4.0,
+        (gradient (fun (v: Tensor option option) -> square v.Value.Value) (Some(Some x))).Value.Value.item()
+    )
+
+    match
+        gradient
+            (fun (r: Result<Tensor, string>) ->
+                (match r with
+                 | Ok t -> square t
+                 | Error _ -> x))
+            (Ok x)
+    with
+    | Ok t -> Assert.Equal(4.0, t.item ())
+    | Error e -> Assert.Fail e
+
+    let layers =
+        Map.ofList [
+            "b", { Weights = x; Bias = None; Name = "" }
+            "a", { Weights = 3.0 * x; Bias = Some x; Name = "" }
+        ]
+
+    Assert.Equal("[] [] []", shapesOf layers)
+    let slopes = gradient (fun (m: Map<string, Layer>) -> square m["b"].Weights) layers
+    Assert.Equal(4.0, slopes["b"].Weights.item())
+    let objects: obj list = [ box x; box 3; box [ x ]; null ]
+    Assert.Equal("[] []", shapesOf objects)
+    let back = Tree.map square objects
+    Assert.Equal(4.0, (back[0] :?> Tensor).item())
+    Assert.Equal(4.0, (List.head (back[2] :?> Tensor list)).item())
+    let sequence: Tensor seq = [ x; x ]
+    Assert.Equal("[] []", shapesOf sequence)
+    Assert.Equal("[] [4] []", shapesOf (struct (x, Random.key 1, [| x |])))
+
+[<Fact>]
+let ``trees without tensors pass through every transformation`` () =
+    Diff.grad (fun () -> scalar 3.0) ()
+    Assert.Equal<Tensor list>([], Diff.grad (fun (_: Tensor list) -> scalar 3.0) [])
+    let value, derivative = Diff.jvp (fun () -> scalar 3.0) () ()
+    Assert.Equal((3.0, 0.0), (value.item (), derivative.item ()))
+    Assert.Equal(3.0, (Diff.compile (fun () -> scalar 3.0) ()).item())
+    Check.shapes "Hessian" [| 0; 0 |] (Diff.hessian (fun (_: Tensor option) -> scalar 3.0) None).Shape
+
+[<Fact>]
+let ``functions in a tree are kept, whatever they close over`` () =
+    let x = scalar 2.0
+    let tree = {| Weight = x; Activation = (fun (t: Tensor) -> x * t) |}
+
+    let g =
+        Diff.grad (fun (t: {| Weight: Tensor; Activation: Tensor -> Tensor |}) -> t.Activation t.Weight) tree
+
+    Assert.Equal(2.0, g.Weight.item ())
