@@ -151,6 +151,47 @@ module Diff =
     let laplacianAlong (weights: Tensor) (directions: 'X) (f: 'X -> 'Y) (x: 'X) : 'Y =
         Laplacians.laplacianAlong weights directions f x
 
+    /// <summary>An unbiased estimate of Σ ∂²f/∂xᵢ² from second-order jets along random directions.</summary>
+    /// <param name="options">Probes, their distribution, key, and how many are taken at once.</param>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">Where.</param>
+    /// <returns>Mean and standard error over the probes, both of the structure of f's result.</returns>
+    /// <exception cref="T:Hesse.HesseException">There are fewer than 2 probes, or the chunk is below 1.</exception>
+    /// <remarks>Cost: one second-order jet for each probe, whatever the number of elements of x (Hutchinson 1990; Shi et al. 2024).</remarks>
+    let stochasticLaplacian (options: StochasticOptions) (f: 'X -> 'Y) (x: 'X) : StochasticEstimate<'Y> =
+        Stochastic.laplacian options f x
+
+    /// <summary>An unbiased estimate of Σ aᵢⱼ ∂²f/∂xᵢ∂xⱼ from mixed derivatives D²f[v, A v] along random v.</summary>
+    /// <param name="weights">[P] for a diagonal, or [P; P], over the elements of x in the order of Tree.ravel; of any sign, need not be symmetric.</param>
+    /// <param name="options">Probes, their distribution, key, and how many are taken at once.</param>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Mean and standard error over the probes, both of the structure of f's result.</returns>
+    /// <exception cref="T:Hesse.HesseException">The weights are symbolic or of another shape, there are fewer than 2 probes, or the chunk is below 1.</exception>
+    let stochasticLaplacianWith
+        (weights: Tensor)
+        (options: StochasticOptions)
+        (f: 'X -> 'Y)
+        (x: 'X)
+        : StochasticEstimate<'Y> =
+        Stochastic.laplacianWith weights options f x
+
+    /// <summary>An unbiased estimate of a linear differential operator of any order: the mean of w·Dᵏf(x)[v₁, …, v_k] over samples of w and v.</summary>
+    /// <param name="sample">From a key to a weight and k directions, drawn so that E[w·v₁⊗…⊗v_k] are the coefficients of the operator. Give one and the same tree where directions are equal.</param>
+    /// <param name="options">Probes, key, and how many are taken at once; the distribution is the sampler's own.</param>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">Where.</param>
+    /// <returns>Mean and standard error over the probes, both of the structure of f's result.</returns>
+    /// <exception cref="T:Hesse.HesseException">A direction does not fit x, samples differ in which directions are equal, there are fewer than 2 probes, or the chunk is below 1.</exception>
+    /// <remarks>Cost: for each probe one multivariate jet, as in `directional` (Shi, Hu, Lin and Kawaguchi 2024, "Stochastic Taylor derivative estimator").</remarks>
+    let stochasticOperator
+        (sample: Key -> float * 'X list)
+        (options: StochasticOptions)
+        (f: 'X -> 'Y)
+        (x: 'X)
+        : StochasticEstimate<'Y> =
+        Stochastic.operator sample options f x
+
     // ----- higher derivatives -----
 
     /// <summary>Derivatives of every order along a line, by Taylor mode.</summary>
@@ -190,6 +231,15 @@ module Diff =
     /// <remarks>A multivariate jet that keeps only the terms below the one wanted takes Π (mᵢ + 1)(mᵢ + 2)/2 products for each product in f, if
     /// direction i occurs mᵢ times: O(k²) for equal directions, 3ᵏ for different ones. `Planner.directional` shows the other routes and their costs.</remarks>
     let directional (f: 'X -> 'Y) (x: 'X) (directions: 'X list) : 'Y = Directional.directional f x directions
+
+    /// <summary>All derivatives of one order, by the cheapest of several routes.</summary>
+    /// <param name="order">k, at least 0.</param>
+    /// <param name="f">From a tree to a tensor.</param>
+    /// <param name="x">Where; P elements in all.</param>
+    /// <returns>Shape of f(x), followed by the shape of x ([P] for a tree) k times; symmetric in these.</returns>
+    /// <exception cref="T:Hesse.HesseException">The order is negative, or the result does not fit into an array.</exception>
+    /// <remarks>Pᵏ numbers for each output. `Planner.derivativeTensor` shows the routes and their costs.</remarks>
+    let derivativeTensor (order: int) (f: 'X -> Tensor) (x: 'X) : Tensor = DerivativeTensors.derivativeTensor order f x
 
     /// <summary>The n-th derivative of a function of one number.</summary>
     /// <param name="n">The order, at least 0.</param>
@@ -348,13 +398,32 @@ module Diff =
     /// <param name="xs">A tree whose tensors all have the same length along the axis.</param>
     /// <returns>The results of f, stacked along outAxis.</returns>
     /// <exception cref="T:Hesse.HesseException">A tensor lacks the axis, or lengths differ.</exception>
-    let vmapAxes (inAxis: int) (outAxis: int) (f: 'X -> 'Y) (xs: 'X) : 'Y = Vectorise.vmapAxes inAxis outAxis f xs
+    let vmapAxes (inAxis: int) (outAxis: int) (f: 'X -> 'Y) (xs: 'X) : 'Y =
+        Vectorise.vmapWith { In = InAxes.At inAxis; Out = outAxis; Chunk = None } f xs
 
     /// <summary>Applies a function to every part of its arguments along the first axis, as one batch.</summary>
     /// <param name="f">A function of one part.</param>
     /// <param name="xs">A tree whose tensors all have the same first length n.</param>
     /// <returns>The results of f, stacked: every output tensor has a new first axis of length n.</returns>
     let vmap (f: 'X -> 'Y) (xs: 'X) : 'Y = vmapAxes 0 0 f xs
+
+    /// <summary>Applies a function to every part of its argument, with an axis for each tensor and a bound on memory.</summary>
+    /// <param name="options">Which axes are mapped over (a prefix of the tree of xs: `InAxes.Parts [ InAxes.At 0; InAxes.Whole ]` maps the first of a pair and not the second), where the new axis goes, and how many parts are taken at once.</param>
+    /// <param name="f">A function of one part.</param>
+    /// <param name="xs">A tree; what is mapped over has the same length n along its axis.</param>
+    /// <returns>The results of f, stacked along options.Out.</returns>
+    /// <exception cref="T:Hesse.HesseException">A tensor lacks its axis, lengths differ, nothing is mapped, the prefix does not fit, or the chunk is below 1.</exception>
+    /// <remarks>f is called once. Chunks run one after the other, each in the memory of one; results do not depend on the chunk.</remarks>
+    let vmapWith (options: VmapOptions) (f: 'X -> 'Y) (xs: 'X) : 'Y = Vectorise.vmapWith options f xs
+
+    /// <summary>Applies a function to every part of its arguments along the first axis, so many parts at once.</summary>
+    /// <param name="chunk">How many parts are taken at once, at least 1; memory for intermediate values grows with it.</param>
+    /// <param name="f">A function of one part.</param>
+    /// <param name="xs">A tree whose tensors all have the same first length n.</param>
+    /// <returns>What `vmap f xs` gives.</returns>
+    /// <exception cref="T:Hesse.HesseException">A tensor is a scalar, lengths differ, or the chunk is below 1.</exception>
+    let vmapChunked (chunk: int) (f: 'X -> 'Y) (xs: 'X) : 'Y =
+        Vectorise.vmapWith { In = InAxes.At 0; Out = 0; Chunk = Some chunk } f xs
 
     /// <summary>A function that is traced and compiled once for each argument structure, and from then on runs its plan.</summary>
     /// <param name="f">From a tree to a tree, built from tensor operations and transformations. It is called once per structure: side effects and branches on values are not repeated.</param>
@@ -366,3 +435,13 @@ module Diff =
     /// <param name="x">An argument of the shapes in question.</param>
     /// <returns>One line per step, then the totals.</returns>
     let explain (f: 'X -> 'Y) (x: 'X) : string = Compiled.explain f x
+
+    /// <summary>A function that stops at the first value that is not finite, and says which operation made it.</summary>
+    /// <param name="f">From a tree to a tree; may be a derivative, `Diff.checkFinite (Diff.grad loss)`.</param>
+    /// <param name="x">Where; leave it out to get the function.</param>
+    /// <returns>f(x), all of whose intermediate values are finite.</returns>
+    /// <exception cref="T:Hesse.HesseException">A value is NaN or infinite. The message names the operation, the shapes, the element and the arguments there, and, where the stack shows it, the
+    /// function of yours that made the operation. What comes in not finite, in x or as a constant, is reported as that. A value that a mask takes out later counts too: its derivative would not be finite.</exception>
+    /// <remarks>Cost: every operation runs on its own and keeps its result, so time and memory are those of f without compilation, and f is called twice when the
+    /// check fails. Inside another transformation, where there are no values, it is f itself.</remarks>
+    let checkFinite (f: 'X -> 'Y) (x: 'X) : 'Y = Checked.checkFinite f x

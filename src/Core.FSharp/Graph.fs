@@ -148,8 +148,8 @@ and [<NoEquality; NoComparison>] internal Expansion = {
 }
 
 /// The hash-consing table of the symbolic nodes whose newest variable is one and the same. It lives and dies with that
-/// variable, so there is no process-wide table.
-and [<Sealed; AllowNullLiteral>] internal Scope() =
+/// variable, so there is no process-wide table. `watch` is told every new node of it: the check mode looks there who makes it.
+and [<Sealed; AllowNullLiteral>] internal Scope(watch: (Node -> unit) option) =
     let table = Dictionary<NodeKey, Node>(NodeKeyComparer() :> IEqualityComparer<NodeKey>)
 
     member _.FindOrAdd(key: NodeKey, make: unit -> Node) =
@@ -159,6 +159,7 @@ and [<Sealed; AllowNullLiteral>] internal Scope() =
             | _ ->
                 let node = make ()
                 table[key] <- node
+                watch |> Option.iter (fun tell -> tell node)
                 node)
 
 and [<Struct; NoEquality; NoComparison>] internal NodeKey = { Operation: Primitive; Attribute: Attr; Arguments: Node[] }
@@ -210,8 +211,14 @@ module internal Graph =
         Lower = Lowering.Input
     }
 
+    let private variableIn (scope: Scope) (shape: int[]) =
+        Node(inputPrimitive, ToShape shape, [||], shape, 0L, scope, null, ValueNone)
+
     /// A fresh variable, newer than every node there is.
-    let variable (shape: int[]) = Node(inputPrimitive, ToShape shape, [||], shape, 0L, Scope(), null, ValueNone)
+    let variable (shape: int[]) = variableIn (Scope None) shape
+
+    /// A fresh variable; `watch` is told every node that is made of it and of no newer variable.
+    let watchedVariable (watch: Node -> unit) (shape: int[]) = variableIn (Scope(Some watch)) shape
 
     let isVariable (node: Node) = obj.ReferenceEquals(node.Prim, inputPrimitive) && not node.IsConcrete
 

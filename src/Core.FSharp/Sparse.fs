@@ -203,6 +203,18 @@ module Sparse =
         let t, _, _ = traced "Sparse.pattern" f x
         columnsOf t.Variables t.Outputs |> compress (size t.Variables)
 
+    /// How many directions the compressed Jacobian takes.
+    let internal jacobianColours (t: Tracing.Trace<Tensor>) : int =
+        columnsOf t.Variables t.Outputs |> colourColumns (size t.Variables) |> colourCount
+
+    /// Rows of a pattern that is made symmetric.
+    let private symmetricRows (columns: int) (found: int[][]) : int[][] =
+        Array.map2 (fun a b -> Array.append a b |> Array.distinct |> Array.sort) found (transpose columns found)
+
+    /// How many products the compressed Hessian takes, from the trace of the function and its gradient.
+    let internal hessianColours (t: Tracing.Trace<Tensor>) (gradient: Node[]) : int =
+        columnsOf t.Variables gradient |> symmetricRows (size t.Variables) |> colourStar |> colourCount
+
     /// <summary>The Jacobian in compressed rows, from one jvp per colour, in one batch.</summary>
     /// <param name="f">From a tree to a tensor with M elements.</param>
     /// <param name="x">Where; a concrete tree with P elements in all.</param>
@@ -233,11 +245,7 @@ module Sparse =
         let t, leaves, g = traced "Sparse.hessian" f x
         let gradient = Tracing.gradient t.Variables (Tracing.scalarOutput "Sparse.hessian" t)
         let columns = size t.Variables
-        let found = columnsOf t.Variables gradient
-
-        let rows =
-            Array.map2 (fun a b -> Array.append a b |> Array.distinct |> Array.sort) found (transpose columns found)
-
+        let rows = columnsOf t.Variables gradient |> symmetricRows columns
         let colours = colourStar rows
         let sums = compressed leaves colours (Diff.hvp g leaves)
 

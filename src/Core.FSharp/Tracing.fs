@@ -11,10 +11,10 @@ module internal Tracing =
     let tensor (node: Node) = Tensor node
     let nodesOf (tree: 'T) = Tree.leaves tree |> Array.map (fun (t: Tensor) -> t.Node)
 
-    /// Calls f on fresh variables in the shape of x.
-    let trace (f: 'X -> 'Y) (x: 'X) : Trace<'Y> =
+    /// Calls f on fresh variables in the shape of x, made as told.
+    let traceOn (variable: int[] -> Node) (f: 'X -> 'Y) (x: 'X) : Trace<'Y> =
         let leaves, _, rebuild = Tree.flatten x
-        let variables = leaves |> Array.map (fun t -> Graph.variable t.Node.Shape)
+        let variables = leaves |> Array.map (fun t -> variable t.Node.Shape)
         let y = f (rebuild (Array.map tensor variables))
         let outputs, _, rebuildResult = Tree.flatten y
 
@@ -24,6 +24,9 @@ module internal Tracing =
             Outputs = outputs |> Array.map (fun t -> t.Node)
             Result = Array.map tensor >> rebuildResult
         }
+
+    /// Calls f on fresh variables in the shape of x.
+    let trace (f: 'X -> 'Y) (x: 'X) : Trace<'Y> = traceOn Graph.variable f x
 
     let variablesLike (nodes: Node[]) = nodes |> Array.map (fun n -> Graph.variable n.Shape)
 

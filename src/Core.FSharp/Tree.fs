@@ -16,6 +16,8 @@ module Tree =
         Collect: obj -> List<Tensor> -> List<obj> -> unit
         /// The value with tensors taken from the queue, in the order of Collect.
         Rebuild: obj -> Queue<Tensor> -> obj
+        /// The parts one level down, in the order of Collect; nothing for a tensor and for what is no tree.
+        Parts: obj -> (Shape * obj)[]
     }
 
     let private shapes = ConcurrentDictionary<Type, Shape>()
@@ -71,6 +73,7 @@ module Tree =
             Rebuild =
                 fun value queue ->
                     make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part queue) inner (read value))
+            Parts = fun value -> Array.map2 (fun (s: Lazy<Shape>) part -> s.Value, part) inner (read value)
         }
 
     /// Any number of parts of one type.
@@ -87,6 +90,7 @@ module Tree =
                     |> Array.iteri (fun i part -> within $"[{i}]" (fun () -> inner.Value.Collect part leaves statics))
             Rebuild =
                 fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue))
+            Parts = fun value -> read value |> Array.map (fun part -> inner.Value, part)
         }
 
     /// One of several cases, each with its own parts.
@@ -108,6 +112,7 @@ module Tree =
                     statics.Add(tag value)
                     cases[tag value].Collect value leaves statics
             Rebuild = fun value queue -> cases[tag value].Rebuild value queue
+            Parts = fun value -> cases[tag value].Parts value
         }
 
     let private isFunction (t: Type) =
@@ -158,6 +163,7 @@ module Tree =
             {
                 Collect = fun value leaves _ -> leaves.Add(unbox<Tensor> value)
                 Rebuild = fun _ queue -> box (queue.Dequeue())
+                Parts = fun _ -> [||]
             }
         elif t = typeof<Key> then
             {
@@ -238,30 +244,38 @@ module Tree =
                             value
                         else
                             (actual value).Rebuild value queue
+                Parts =
+                    fun value ->
+                        if isNull value || value.GetType() = typeof<obj> then
+                            [||]
+                        else
+                            (actual value).Parts value
             }
         elif holdsTensors t then
             {
                 Collect = fun _ _ _ -> raise (NoTree("", t.Name))
                 Rebuild = fun value _ -> value
+                Parts = fun _ -> [||]
             }
         else
             {
                 Collect = fun value _ statics -> statics.Add value
                 Rebuild = fun value _ -> value
+                Parts = fun _ -> [||]
             }
+
+    /// A boxed Tensor must not be taken for its static type when 'T is obj.
+    let private shapeOfTree (tree: 'T) : Shape =
+        if isNull (box tree) || typeof<'T> <> typeof<obj> then
+            shapeOf typeof<'T>
+        else
+            shapeOf ((box tree).GetType())
 
     /// The tensors of a tree, the rest of its structure, and the way back from tensors to a tree.
     let internal flatten (tree: 'T) : Tensor[] * obj[] * (Tensor[] -> 'T) =
         let leaves, statics = List<Tensor>(), List<obj>()
 
-        // A boxed Tensor must not be taken for its static type when 'T is obj.
-        let t =
-            if isNull (box tree) || typeof<'T> <> typeof<obj> then
-                typeof<'T>
-            else
-                (box tree).GetType()
-
-        let shape = shapeOf t
+        let shape = shapeOfTree tree
 
         try
             shape.Collect (box tree) leaves statics
@@ -279,6 +293,25 @@ module Tree =
             unbox<'T>(shape.Rebuild (box tree) (Queue parts))
 
         leaves.ToArray(), statics.ToArray(), rebuild
+
+    /// For every tensor of a tree the leaf of a prefix of that tree that stands above it: `parts` gives those of a prefix that is no leaf.
+    let internal spreadPrefix (name: string) (parts: 'P -> 'P list option) (prefix: 'P) (tree: 'T) : 'P[] =
+        let rec spread (prefix: 'P) (shape: Shape, value: obj) : 'P[] =
+            match parts prefix with
+            | None ->
+                let leaves = List<Tensor>()
+                shape.Collect value leaves (List<obj>())
+                Array.replicate leaves.Count prefix
+            | Some given ->
+                let below = shape.Parts value
+
+                if below.Length <> given.Length then
+                    Shape.fail
+                        $"{name}: {given.Length} parts are given for a value of type {value.GetType().Name}, which has {below.Length}; give one for each"
+
+                Array.map2 spread (Array.ofList given) below |> Array.concat
+
+        spread prefix (shapeOfTree tree, box tree)
 
     /// <summary>The tensors of a tree, in a fixed order: fields and elements as they are declared, maps by key.</summary>
     /// <param name="tree">Any tree.</param>

@@ -19,16 +19,17 @@ module internal Directional =
 
         directions |> List.fold add [] |> Array.ofList
 
-    /// The coefficient of Π tᵢ^(times i), times its factorial.
-    let private mixed (t: Trace<'Y>) (groups: Group[]) : Node[] =
-        let times = groups |> Array.map (fun g -> g.Times)
+    /// The coefficient of Π tᵢ^timesᵢ at x + Σ tᵢ·directions[i], times its factorial.
+    let mixedAlong (t: Trace<'Y>) (directions: Node[][]) (times: int[]) : Node[] =
         let terms = Monomials.Box times
-        let directions = groups |> Array.map (fun g -> g.Variables)
         let top = terms.Place times
 
         Jet.expand terms t.Variables (TaylorMode.straight terms directions t.Variables) t.Outputs
         |> Array.map (fun coefficients -> coefficients[top] |> Option.map (scale (terms.Factorial top)))
         |> orZero t.Outputs
+
+    let private mixed (t: Trace<'Y>) (groups: Group[]) : Node[] =
+        mixedAlong t (groups |> Array.map (fun g -> g.Variables)) (groups |> Array.map (fun g -> g.Times))
 
     let private nested (t: Trace<'Y>) (groups: Group[]) : Node[] =
         groups

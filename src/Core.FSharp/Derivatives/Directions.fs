@@ -35,22 +35,26 @@ module internal Directions =
         | Some c when c < 1 -> Shape.fail $"{name}: chunk is {c}; want at least 1, or None to have it chosen"
         | _ -> ()
 
-    /// Rows `from` .. `from + count − 1` of the identity of all elements of `shapes`, cut to those shapes.
-    let basis (shapes: int[][]) (from: int) (count: int) : Node[] =
+    /// Unit directions along elements of `shapes`, numbered through, cut to those shapes; zeros for a number that is out of range.
+    let units (shapes: int[][]) (elements: int[]) : Node[] =
         let sizes = shapes |> Array.map (Shape.length "jacobian")
         let starts = Array.scan (+) 0 sizes
 
         shapes
         |> Array.mapi (fun i shape ->
-            let data = Array.zeroCreate (count * sizes[i])
+            let data = Array.zeroCreate (elements.Length * sizes[i])
 
-            for k in 0 .. count - 1 do
-                let column = from + k - starts[i]
+            elements
+            |> Array.iteri (fun row element ->
+                let column = element - starts[i]
 
                 if column >= 0 && column < sizes[i] then
-                    data[k * sizes[i] + column] <- 1.0
+                    data[row * sizes[i] + column] <- 1.0)
 
-            Graph.constant (Array.append [| count |] shape) data)
+            Graph.constant (Array.append [| elements.Length |] shape) data)
+
+    /// Rows `from` .. `from + count − 1` of the identity of all elements of `shapes`, cut to those shapes.
+    let basis (shapes: int[][]) (from: int) (count: int) : Node[] = units shapes (Array.init count ((+) from))
 
     /// Parts of given rows, zeros past their end.
     let ofRows (rows: Node[]) (from: int) (count: int) : Node[] =
