@@ -53,10 +53,11 @@ module internal Stochastic =
         | Probe.Gaussian -> shapes |> Array.mapi (fun i s -> Random.normal (Random.fold i key) s)
         | Probe.Coordinate ->
             let total = shapes |> Array.sumBy (Shape.length "stochastic")
-            let chosen = int ((Random.integers key (max 1 total) []).item())
-
-            Directions.basis shapes chosen 1
-            |> Array.map2 (fun s n -> Tensor.reshape s (sqrt (float total) * Tensor n)) shapes
+            let chosen = Random.integers key (max 1 total) []
+            let elements = Tensor.ofArray (Array.init total float)
+            let unit = sqrt (float total) * Tensor.equal elements chosen
+            let _, unravel = Tree.ravel (shapes |> Array.map (fun s -> Tensor.zeros s))
+            unravel unit
 
     /// Rows of directions from probe `from` on; zeros past the last probe.
     let private rows (options: StochasticOptions) (shapes: int[][]) (probe: Key -> Tensor[]) (from: int) (count: int) =
@@ -68,6 +69,20 @@ module internal Stochastic =
                     shapes |> Array.map (fun s -> Tensor.zeros s))
 
         Array.init shapes.Length (fun i -> (Tensor.stack 0 (drawn |> Array.map (Array.item i))).Node)
+
+    /// The graph for every probe: in blocks, or as one batch where the key has no value yet.
+    let private overProbes
+        (options: StochasticOptions)
+        (t: Trace<'Y>)
+        (linear: Node[])
+        (outputs: Node[])
+        rows
+        : Node[] =
+        if options.Key.Words.IsConcrete then
+            Directions.over options.Chunk t.Variables t.Values linear outputs options.Probes rows
+        else
+            Batch.apply options.Probes linear (rows 0 options.Probes) outputs
+            |> Substitute.apply t.Variables t.Values
 
     /// Mean and standard error over the leading axis of every result.
     let private summarise (options: StochasticOptions) (t: Trace<'Y>) (results: Node[]) : StochasticEstimate<'Y> =
@@ -100,7 +115,7 @@ module internal Stochastic =
         let second = Directional.mixedAlong t [| tangents |] [| 2 |]
 
         rows options shapes (fun key -> draw options.Probe key shapes)
-        |> Directions.over options.Chunk t.Variables t.Values tangents second options.Probes
+        |> overProbes options t tangents second
         |> summarise options t
 
     let laplacianWith (weights: Tensor) (options: StochasticOptions) (f: 'X -> 'Y) (x: 'X) : StochasticEstimate<'Y> =
@@ -124,7 +139,7 @@ module internal Stochastic =
         let second = Directional.mixedAlong t [| left; right |] [| 1; 1 |]
 
         rows options (Array.append shapes shapes) probe
-        |> Directions.over options.Chunk t.Variables t.Values (Array.append left right) second options.Probes
+        |> overProbes options t (Array.append left right) second
         |> summarise options t
 
     // ----- operators of any order -----
@@ -179,5 +194,5 @@ module internal Stochastic =
             Array.append (Array.concat directions |> Array.map tensor) [| Tensor.scalar weight |]
 
         rows options (linear |> Array.map (fun v -> v.Shape)) parts
-        |> Directions.over options.Chunk t.Variables t.Values linear weighted options.Probes
+        |> overProbes options t linear weighted
         |> summarise options t

@@ -107,6 +107,17 @@ let ``the same key gives the same numbers in chunks of any size, and inside comp
 
     let compiled = Diff.compile (fun p -> (Diff.stochasticLaplacian options network p).Value)
     Check.tensors "compiled" 1e-12 expected.Value (compiled point)
+
+    // The key may be an argument too, mapped over or compiled in.
+    for probe in [ Probe.Rademacher; Probe.Coordinate ] do
+        let estimate key =
+            (Diff.stochasticLaplacian { options with Key = key; Probe = probe; Probes = 20 } network point).Value
+
+        Check.tensors "compiled over keys" 1e-12 (estimate options.Key) (Diff.compile estimate options.Key)
+        let keys = Random.splitKeys 3 options.Key
+        let each = Tensor.stack 0 [ for k in Random.split 3 options.Key -> estimate k ]
+        Check.tensors "mapped over keys" 1e-12 each (Diff.vmap estimate keys)
+
     let other = Diff.stochasticLaplacian { options with Key = Random.key 2 } network point
     Assert.NotEqual(expected.Value.item (), other.Value.item ())
 
