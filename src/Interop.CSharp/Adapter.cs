@@ -82,6 +82,46 @@ internal static class Adapter
             return ObjectTree.Rebuild<TOut>(f.Invoke(ObjectTree.Flatten(x)));
         };
 
+    /// <summary>How a Jacobian is computed.</summary>
+    /// <param name="mode">Forward, reverse or chosen.</param>
+    /// <param name="chunk">Null to have it chosen.</param>
+    /// <returns>The options of the core.</returns>
+    public static JacobianOptions Options(JacobianMode mode, int? chunk) => new(
+        mode switch
+        {
+            JacobianMode.Forward => Hesse.JacobianMode.Forward,
+            JacobianMode.Reverse => Hesse.JacobianMode.Reverse,
+            _ => Hesse.JacobianMode.Auto,
+        },
+        OptionModule.OfNullable(chunk));
+
+    /// <summary>How a function is applied to every part of several tensors.</summary>
+    /// <param name="inAxes">Null for a tensor that is not mapped over.</param>
+    /// <param name="outAxis">The place of the new axis.</param>
+    /// <param name="chunk">Null for all parts at once.</param>
+    /// <returns>The options of the core.</returns>
+    public static VmapOptions Options(int?[] inAxes, int outAxis, int? chunk) => new(
+        InAxes.NewParts(ListModule.OfArray(Array.ConvertAll(inAxes, axis => axis is int a ? InAxes.NewAt(a) : InAxes.Whole))),
+        outAxis,
+        OptionModule.OfNullable(chunk));
+
+    /// <summary>How random directions are drawn.</summary>
+    /// <param name="probes">How many.</param>
+    /// <param name="key">From which stream.</param>
+    /// <param name="probe">Their distribution.</param>
+    /// <param name="chunk">Null to have it chosen.</param>
+    /// <returns>The options of the core.</returns>
+    public static StochasticOptions Options(int probes, RandomKey key, Probe probe, int? chunk) => new(
+        probes,
+        probe switch
+        {
+            Probe.Gaussian => Hesse.Probe.Gaussian,
+            Probe.Coordinate => Hesse.Probe.Coordinate,
+            _ => Hesse.Probe.Rademacher,
+        },
+        key.Core,
+        OptionModule.OfNullable(chunk));
+
     private static CoreTensor Result(Tensor? y) =>
         y?.Core ?? throw new HesseException("Diff: the function returned null; return a tensor");
 }

@@ -57,31 +57,31 @@ let ``predictions for directional derivatives are what the executor counts`` () 
 
 [<Fact>]
 let ``predictions for matrices and sums of derivatives are what the executor counts`` () =
-    let check label (plan: (Tensor -> Tensor) -> Tensor -> DerivativePlan<Tensor>) (f: Tensor -> Tensor) =
+    /// With several bases in one product, what is made beforehand can be most of the work: then the prediction is an upper bound.
+    let check several label (plan: (Tensor -> Tensor) -> Tensor -> DerivativePlan<Tensor>) (f: Tensor -> Tensor) =
         for route in (plan f x).Routes do
             // By colours there are host loops around the plan; that is tested by the number of directions below.
             if route.Name <> "by colours" then
                 let run (a: Tensor[]) = plan f a[0] |> Planner.runBy route.Name
                 let flops, bytes, _ = counted run [| x |]
                 let what = $"{label}, {route.Name}"
-                // Directions are data in one graph and constants in the other, where products of them are made beforehand; where
-                // several bases meet that can be most of the work.
+                // Directions are data in one graph and constants in the other, where products of them are made beforehand.
                 Assert.True(
                     flops <= route.Flops + route.Flops / 50L,
                     $"{what}: predicted {route.Flops}, counted {flops}"
                 )
 
-                if not (Array.contains route.Name [| "forward over forward"; "nested forward" |]) then
+                if not several && route.Name <> "forward over forward" then
                     near $"{what}: FLOPs" 0.2 flops route.Flops
                     near $"{what}: bytes" 0.25 bytes route.Bytes
 
     for name, f in functions do
-        check $"{name}, Jacobian" Planner.jacobian f
-        check $"{name}, Laplacian" Planner.laplacian f
+        check false $"{name}, Jacobian" Planner.jacobian f
+        check false $"{name}, Laplacian" Planner.laplacian f
 
         if name <> "vector" then
-            check $"{name}, Hessian" Planner.hessian f
-            check $"{name}, third derivatives" (Planner.derivativeTensor 3) f
+            check false $"{name}, Hessian" Planner.hessian f
+            check true $"{name}, third derivatives" (Planner.derivativeTensor 3) f
 
 [<Fact>]
 let ``every route of every plan gives the same`` () =

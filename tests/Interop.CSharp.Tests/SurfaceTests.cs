@@ -36,15 +36,20 @@ public class SurfaceTests
 
     [Fact]
     public void TheTypesAreTheDocumentedOnes() =>
-        Assert.Equal(["Diff", "Linalg", "RandomKey", "Tensor"], PublicTypes.Select(t => t.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["CheckGradients", "DerivativePlan", "Diff", "Exact", "JacobianMode", "Linalg", "Planner", "Probe", "RandomKey", "Sparse", "SparseMatrix", "Tensor"],
+            PublicTypes.Select(t => t.Name).Order(StringComparer.Ordinal));
 
     [Fact]
     public void DiffHasEveryTransformation()
     {
         string[] names =
         [
-            "BoundedWhile", "Checkpoint", "Compile", "Cond", "CustomDerivative", "CustomPullback", "Derivative", "Explain", "Grad", "Hessian", "Hvp", "Iterate", "JacFwd", "JacRev", "Jacobian", "Jet", "Jvp", "Laplacian",
-            "Linearize", "Scan", "VMap", "ValueAndGrad", "Vjp", "WhileLoop",
+            "BoundedWhile", "CheckFinite", "Checkpoint", "Compile", "Cond", "CustomDerivative", "CustomPullback", "Derivative",
+            "DerivativeTensor", "Directional", "Explain", "Grad", "Hessian", "HessianChunked", "Hvp", "Iterate", "JacFwd", "JacRev",
+            "Jacobian", "Jet", "JetSeries", "Jvp", "Laplacian", "LaplacianAlong", "LaplacianTerms", "LaplacianWith", "LinearTranspose",
+            "Linearize", "MixedJet", "Scan", "StochasticLaplacian", "StochasticLaplacianWith", "StochasticOperator", "VMap",
+            "VMapChunked", "ValueAndGrad", "ValueGradLaplacian", "Vjp", "WhileLoop",
         ];
         Assert.Equal(names, typeof(Diff).GetMethods(BindingFlags.Public | BindingFlags.Static).Select(m => m.Name).Distinct().Order(StringComparer.Ordinal));
     }
@@ -97,6 +102,11 @@ public class SurfaceTests
             _ when type == typeof(Func<List<Tensor>, List<Tensor>>) => (Func<List<Tensor>, List<Tensor>>)(x => x),
             _ when type == typeof(Func<List<Tensor>, List<Tensor>, (List<Tensor>, List<Tensor>)>) =>
                 (Func<List<Tensor>, List<Tensor>, (List<Tensor>, List<Tensor>)>)((c, x) => (c, x)),
+            _ when type == typeof(int?[]) => new int?[] { 0 },
+            _ when type == typeof(List<Tensor>[]) => new[] { new List<Tensor> { t } },
+            _ when type == typeof(DerivativePlan) => Planner.Laplacian(x => x * x, t),
+            _ when type == typeof(SparseMatrix) => Sparse.Jacobian(x => x * x, t),
+            _ when type == typeof(Func<RandomKey, (double, Tensor[])>) => (Func<RandomKey, (double, Tensor[])>)(_ => (1.0, [t])),
             _ when type.IsValueType => Activator.CreateInstance(type),
             _ => throw new InvalidOperationException($"no sample of {type}"),
         };
