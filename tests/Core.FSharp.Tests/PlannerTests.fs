@@ -65,15 +65,13 @@ let ``predictions for matrices and sums of derivatives are what the executor cou
                 let run (a: Tensor[]) = plan f a[0] |> Planner.runBy route.Name
                 let flops, bytes, _ = counted run [| x |]
                 let what = $"{label}, {route.Name}"
-                // Directions are data in one graph and constants in the other, where products of them are made beforehand.
-                Assert.True(
-                    flops <= route.Flops + route.Flops / 50L,
-                    $"{what}: predicted {route.Flops}, counted {flops}"
-                )
+                // Directions are data in one graph and constants in the other, where products and parts of them are made beforehand.
+                let atMost (counted: int64) (predicted: int64) = counted <= predicted + predicted / 20L + 512L
+                Assert.True(atMost flops route.Flops, $"{what}: predicted {route.Flops} FLOPs, counted {flops}")
+                Assert.True(atMost bytes route.Bytes, $"{what}: predicted {route.Bytes} bytes, counted {bytes}")
 
                 if not several && route.Name <> "forward over forward" then
                     near $"{what}: FLOPs" 0.2 flops route.Flops
-                    near $"{what}: bytes" 0.25 bytes route.Bytes
 
     for name, f in functions do
         check false $"{name}, Jacobian" Planner.jacobian f
