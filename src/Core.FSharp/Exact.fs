@@ -11,7 +11,7 @@ open Hesse.Kernels
 /// through such products belongs into x.
 [<RequireQualifiedAccess>]
 module Exact =
-    /// Special functions have float64 kernels only.
+    /// Special functions of a fraction are no fraction.
     let private special =
         set [
             TileOp.Erfc
@@ -77,6 +77,8 @@ module Exact =
                 | TileOp.Equal -> truth (a = b)
                 | TileOp.Select -> if a.Sign <> 0 then b else c
                 | other -> Shape.fail $"Exact.rational: {other} of a fraction is no fraction; use Exact.doubleDouble"
+        Size = fun a -> if a.Sign = 0 then 0.0 else max Double.Epsilon (abs (a.ToFloat()))
+        HasIterations = false
         Index = fun a -> if a.IsWhole then struct (a.Numerator, a.Numerator) else struct (1I, 0I)
         Join = fun a _ -> a
         Unknown = None
@@ -84,7 +86,7 @@ module Exact =
 
     let internal doubleDoubles: Arithmetic<DoubleDouble> = {
         Name = "Exact.doubleDouble"
-        Missing = special
+        Missing = Set.empty
         OfFloat = DoubleDouble.OfFloat
         Eval =
             fun op a b c ->
@@ -120,7 +122,25 @@ module Exact =
                 | TileOp.GreaterEqual -> truth (ordered && compare a b >= 0)
                 | TileOp.Equal -> truth (a.High = b.High && a.Low = b.Low)
                 | TileOp.Select -> if a.High <> 0.0 then b else c
+                | TileOp.Erfc -> DoubleDoubleSpecial.erfc a
+                | TileOp.Erfcx -> DoubleDoubleSpecial.erfcx a
+                | TileOp.LogNormalCdf -> DoubleDoubleSpecial.logNormalCdf a
+                | TileOp.Softplus -> DoubleDoubleSpecial.softplus a
+                | TileOp.Sinh -> DoubleDoubleSpecial.sinh a
+                | TileOp.Cosh -> DoubleDoubleSpecial.cosh a
+                | TileOp.Asin -> DoubleDoubleSpecial.asin a
+                | TileOp.Acos -> DoubleDoubleSpecial.acos a
+                | TileOp.Atan -> DoubleDoubleSpecial.atan a
+                | TileOp.Asinh -> DoubleDoubleSpecial.asinh a
+                | TileOp.Acosh -> DoubleDoubleSpecial.acosh a
+                | TileOp.Atanh -> DoubleDoubleSpecial.atanh a
+                | TileOp.Cbrt -> DoubleDoubleSpecial.cbrt a
+                | TileOp.Atan2 -> DoubleDoubleSpecial.atan2 a b
+                | TileOp.LogGamma -> DoubleDoubleSpecial.logGamma a
+                | TileOp.Polygamma -> DoubleDoubleSpecial.polygamma a b
                 | other -> Shape.fail $"Exact.doubleDouble: {other} has no double-double form; use Exact.interval"
+        Size = fun a -> abs a.High
+        HasIterations = true
         Index =
             fun a ->
                 if a.Low = 0.0 && a.High = Math.Floor a.High then
@@ -133,9 +153,16 @@ module Exact =
 
     let internal intervals: Arithmetic<Interval> = {
         Name = "Exact.interval"
-        Missing = special
+        Missing = Set.empty
         OfFloat = Interval.OfFloat
         Eval = IntervalFunctions.eval
+        Size =
+            fun a ->
+                if a.Lower <= 0.0 && a.Upper >= 0.0 then
+                    0.0
+                else
+                    min (abs a.Lower) (abs a.Upper)
+        HasIterations = false
         Index =
             fun a ->
                 if Double.IsFinite a.Lower && Double.IsFinite a.Upper then

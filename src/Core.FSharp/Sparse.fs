@@ -73,6 +73,8 @@ module Sparse =
                 | ValueSome v when v = System.Math.Floor v -> struct (bigint v, bigint v)
                 | ValueSome _ -> struct (1I, 0I)
                 | ValueNone -> struct (-1I, bigint System.Int32.MaxValue)
+        Size = fun _ -> 0.0
+        HasIterations = false
         Join = fun a b -> dependent (a.On ||| b.On)
         Unknown = Some(dependent BigInteger.Zero)
     }

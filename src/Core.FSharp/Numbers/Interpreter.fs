@@ -4,24 +4,6 @@ open System
 open System.Collections.Generic
 open Hesse.Kernels
 
-/// What the interpreter must know of a number system.
-[<NoEquality; NoComparison>]
-type internal Arithmetic<'N> = {
-    /// The public function's name, for errors.
-    Name: string
-    /// Elementwise operations that the system does not have; asking for one is the user's error.
-    Missing: Set<TileOp>
-    OfFloat: float -> 'N
-    /// An elementwise operation on up to three arguments.
-    Eval: TileOp -> 'N -> 'N -> 'N -> 'N
-    /// The first and last whole number that an index may be.
-    Index: 'N -> struct (bigint * bigint)
-    /// A number that may be either of two; used only where an index is not certain.
-    Join: 'N -> 'N -> 'N
-    /// A number of which nothing is known besides that its derivative is zero, if there is such a thing.
-    Unknown: 'N option
-}
-
 /// The graph, evaluated element by element over any number system: slow, and plain enough to be an oracle.
 module internal Interpreter =
     let private strides shape = Shape.strides shape |> Array.map int
@@ -187,12 +169,16 @@ module internal Interpreter =
         | None -> Shape.fail $"{n.Name}: {primitive.Name}: the key is no certain whole number; close over it"
 
     /// Operations that are no elementwise function and no view, by name: attribute, argument shapes, result shape, arguments.
-    let private rules (n: Arithmetic<'N>) : IDictionary<string, Attr -> int[][] -> int[] -> 'N[][] -> 'N[]> =
+    let private rules (n: Arithmetic<'N>) : IDictionary<string, MatrixAlgebra.Rule<'N>> =
         let zero = n.OfFloat 0.0
         let binary op a b = n.Eval op a b zero
         let wrong (p: Primitive) attr = invalidOp $"{p.Name}: unexpected attribute {attr}"
 
         dict [
+            yield! MatrixAlgebra.rules n
+            Ordered.cumulativeSumP.Name, (fun attr s _ args -> OrderedRules.recurrence n attr s[0] None args[0])
+            Ordered.recurrenceP.Name, (fun attr s _ args -> OrderedRules.recurrence n attr s[0] (Some args[0]) args[1])
+            Ordered.argsortP.Name, (fun attr s _ args -> OrderedRules.argsort n attr s[0] args[0])
             Linear.broadcastP.Name,
             fun attr s shape args ->
                 match attr with
@@ -232,14 +218,20 @@ module internal Interpreter =
             Elementwise.maxOverP.Name, (fun attr s _ args -> reduce (binary TileOp.Max) None (axesOf attr) s[0] args[0])
         ]
 
-    /// True when the interpreter has a rule for the primitive in this number system.
-    let supports (n: Arithmetic<'N>) (primitive: Primitive) =
+    let private isSupported
+        (n: Arithmetic<'N>)
+        (rules: IDictionary<string, MatrixAlgebra.Rule<'N>>)
+        (primitive: Primitive)
+        =
         match primitive.Lower with
         | Lowering.Input
         | Lowering.View -> true
         | Lowering.Tile op -> not (n.Missing.Contains op)
-        | Lowering.Steps _ -> (rules n).ContainsKey primitive.Name
+        | Lowering.Steps _ -> rules.ContainsKey primitive.Name
         | Lowering.Working _ -> obj.ReferenceEquals(primitive, ScanPrimitive.scanP)
+
+    /// True when the interpreter has a rule for the primitive in this number system.
+    let supports (n: Arithmetic<'N>) (primitive: Primitive) = isSupported n (rules n) primitive
 
     let private elementwise (n: Arithmetic<'N>) op (args: 'N[][]) : 'N[] =
         let zero = n.OfFloat 0.0
@@ -382,19 +374,10 @@ module internal Interpreter =
             if not (known.ContainsKey node) && not (Graph.isVariable node) then
                 let args = node.Args |> Array.map value
 
-                if not (supports n node.Prim) then
-                    let onlyFloat =
-                        List.concat [
-                            Special.primitives
-                            Ordered.primitives
-                            LinearAlgebra.primitives
-                            Factorisations.primitives
-                        ]
-                        |> List.exists (fun p -> obj.ReferenceEquals(p, node.Prim))
-
+                if not (isSupported n rules node.Prim) then
                     let remedy =
-                        if onlyFloat then
-                            "it has float64 kernels only; leave it out of the function"
+                        if n.Missing.IsEmpty then
+                            "it has no bounds that can be shown to hold; use Exact.doubleDouble"
                         else
                             "use Exact.doubleDouble or Exact.interval"
 

@@ -223,6 +223,68 @@ module internal IntervalFunctions =
 
     let private halfPi = Math.PI / 2.0
 
+    // ----- special functions -----
+
+    let private decreasing f (a: Interval) =
+        let struct (_, upper) = around f a.Lower
+        let struct (lower, _) = around f a.Upper
+        Interval(lower, upper)
+
+    /// The part of the interval inside [first, last], under a function that is defined there.
+    let private within first last (f: Interval -> Interval) (a: Interval) =
+        if a.Upper < first || a.Lower > last then entire else f (clamp first last a)
+
+    let private cosh (a: Interval) = increasing DoubleDoubleSpecial.cosh (abs' a) |> clamp 1.0 infinity
+
+    /// The angle is largest and smallest at corners of a box that neither holds the origin nor crosses the negative axis.
+    let private atan2 (y: Interval) (x: Interval) =
+        if x.Lower <= 0.0 && y.Lower <= 0.0 && y.Upper >= 0.0 then
+            Interval(down -Math.PI, up Math.PI)
+        else
+            let corner v u =
+                let angle = DoubleDoubleSpecial.atan2 (DoubleDouble.OfFloat v) (DoubleDouble.OfFloat u)
+                struct (down angle.High, up angle.High)
+
+            corners corner y x
+
+    /// Next to a zero of the gamma functions the double-double error is absolute, far below this.
+    [<Literal>]
+    let private gammaError = 1e-27
+
+    let private widened (a: Interval) = Interval(down (a.Lower - gammaError), up (a.Upper + gammaError))
+
+    /// Where log Γ is smallest, on either side, and a bound below its value there.
+    let private leastGamma = Interval(1.46163214496836, 1.46163214496837)
+
+    [<Literal>]
+    let private leastLogGamma = -0.1214862905358497
+
+    /// Convex on x > 0. On the left of 0 only single numbers have bounds.
+    let private logGamma (a: Interval) =
+        let f = DoubleDoubleSpecial.logGamma
+
+        if isPoint a then
+            increasing f a |> widened
+        elif a.Lower < 0.0 then
+            entire
+        elif a.Upper <= leastGamma.Lower then
+            decreasing f a |> widened
+        elif a.Lower >= leastGamma.Upper then
+            increasing f a |> widened
+        else
+            Interval(leastLogGamma, (join (increasing f a) (decreasing f a)).Upper) |> widened
+
+    /// Monotone on x > 0: ψ⁽ⁿ⁾ increases for even n and decreases for odd n.
+    let private polygamma (order: Interval) (a: Interval) =
+        let n = order.Lower
+        let f = DoubleDoubleSpecial.polygamma (DoubleDouble.OfFloat n)
+
+        if not (isPoint order) || n < 0.0 || n > 170.0 || n <> Math.Floor n then entire
+        elif isPoint a then increasing f a |> widened
+        elif a.Lower <= 0.0 then entire
+        elif n % 2.0 = 0.0 then increasing f a |> widened
+        else decreasing f a |> widened
+
     let eval (op: TileOp) (a: Interval) (b: Interval) (c: Interval) : Interval =
         match op with
         | TileOp.Copy -> a
@@ -252,4 +314,20 @@ module internal IntervalFunctions =
         | TileOp.GreaterEqual -> decide (a.Lower >= b.Upper) (a.Upper < b.Lower)
         | TileOp.Equal -> decide (isPoint a && isPoint b && a.Lower = b.Lower) (a.Lower > b.Upper || a.Upper < b.Lower)
         | TileOp.Select -> select a b c
+        | TileOp.Erfc -> decreasing DoubleDoubleSpecial.erfc a |> clamp 0.0 2.0
+        | TileOp.Erfcx -> decreasing DoubleDoubleSpecial.erfcx a |> clamp 0.0 infinity
+        | TileOp.LogNormalCdf -> increasing DoubleDoubleSpecial.logNormalCdf a |> clamp -infinity 0.0
+        | TileOp.Softplus -> increasing DoubleDoubleSpecial.softplus a |> clamp 0.0 infinity
+        | TileOp.Sinh -> increasing DoubleDoubleSpecial.sinh a
+        | TileOp.Cosh -> cosh a
+        | TileOp.Asin -> within -1.0 1.0 (increasing DoubleDoubleSpecial.asin) a
+        | TileOp.Acos -> within -1.0 1.0 (decreasing DoubleDoubleSpecial.acos) a |> clamp 0.0 infinity
+        | TileOp.Atan -> increasing DoubleDoubleSpecial.atan a
+        | TileOp.Asinh -> increasing DoubleDoubleSpecial.asinh a
+        | TileOp.Acosh -> within 1.0 infinity (increasing DoubleDoubleSpecial.acosh) a |> clamp 0.0 infinity
+        | TileOp.Atanh -> within -1.0 1.0 (increasing DoubleDoubleSpecial.atanh) a
+        | TileOp.Cbrt -> increasing DoubleDoubleSpecial.cbrt a
+        | TileOp.Atan2 -> atan2 a b
+        | TileOp.LogGamma -> logGamma a
+        | TileOp.Polygamma -> polygamma a b
         | other -> Shape.fail $"Exact.interval: {other} has no interval form; use Exact.doubleDouble"
