@@ -8,6 +8,16 @@ open Hesse.Kernels
 /// A closed graph that an operation runs (the body of a loop); one is equal only to itself.
 [<AbstractClass; AllowNullLiteral>]
 type internal SubGraph() = class end
+/// Windows of the last axes of a tensor, one entry for each axis.
+type internal WindowAttr = {
+    Size: int[]
+    /// Distance between neighbouring windows.
+    Stride: int[]
+    /// Distance between neighbours in a window.
+    Dilation: int[]
+    /// Axis lengths of the tensor that is cut.
+    Lengths: int[]
+}
 
 /// What an operation is told besides its arguments. Compared by value, so that equal operations are one node.
 type internal Attr =
@@ -38,6 +48,8 @@ type internal Attr =
     | Limit of float
     /// The graph that the operation runs.
     | Body of SubGraph
+    /// Windows that are cut, or put back.
+    | Cut of WindowAttr
 
 /// How a primitive becomes work for the executor.
 [<RequireQualifiedAccess; NoEquality; NoComparison>]

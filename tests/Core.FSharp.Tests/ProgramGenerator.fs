@@ -274,6 +274,50 @@ module internal ProgramGenerator =
         let size = max 1 (b.Length())
         b.Apply(Movement.scatterAddP, Along(axis, size), x, indices b count size)
 
+    /// Windows of the last axis or two.
+    let private windowsOf (b: Builder) (lengths: int[]) =
+        require (lengths |> Array.forall (fun d -> d > 0))
+        let size = lengths |> Array.map (fun d -> 1 + b.Random.Next(min d 3))
+
+        {
+            Size = size
+            Stride = lengths |> Array.map (fun _ -> 1 + b.Random.Next 2)
+            Dilation = Array.map2 (fun d s -> if 2 * (s - 1) < d then 1 + b.Random.Next 2 else 1) lengths size
+            Lengths = lengths
+        }
+
+    let private windows (b: Builder) =
+        let x = b.AnyOfRank 1
+        let shape = b.Shape x
+        let k = 1 + b.Random.Next(min 2 shape.Length)
+        b.Apply(Windows.windowsP, Cut(windowsOf b shape[shape.Length - k ..]), x)
+
+    /// Windows of an axis that suits a value's last axes, put back; or windows cut and put back.
+    let private overlapAdd (b: Builder) =
+        let x = b.AnyOfRank 1
+        let shape = b.Shape x
+
+        if shape.Length >= 2 && b.Flip() then
+            let size, count = shape[shape.Length - 2], shape[shape.Length - 1]
+            require (size > 0 && count > 0)
+            let stride, dilation = 1 + b.Random.Next 2, 1 + b.Random.Next 2
+            let spare = b.Random.Next stride
+            let length = (count - 1) * stride + Windows.span size dilation + spare
+
+            let window = {
+                Size = [| size |]
+                Stride = [| stride |]
+                Dilation = [| dilation |]
+                Lengths = [| length |]
+            }
+
+            b.Apply(Windows.overlapAddP, Cut window, x)
+        else
+            let window = windowsOf b shape[shape.Length - 1 ..]
+            let cut = b.Apply(Windows.windowsP, Cut window, x)
+
+            b.Apply(Windows.overlapAddP, Cut window, cut)
+
     let private contract (b: Builder) =
         let x = b.Any()
         let y = if b.Flip() then b.Any() else b.Constant(shuffle b (b.Shape x))
@@ -574,6 +618,8 @@ module internal ProgramGenerator =
             "concat", concat
             "gather", gather
             "scatterAdd", scatterAdd
+            "windows", windows
+            "overlapAdd", overlapAdd
             "contract", contract
             "greater", separated Elementwise.greaterP
             "greaterEqual", separated Elementwise.greaterEqualP

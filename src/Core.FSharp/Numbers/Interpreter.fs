@@ -208,6 +208,23 @@ module internal Interpreter =
                 match attr with
                 | Along(axis, size) -> scatterAdd n axis size s shape args[0] args[1]
                 | _ -> wrong Movement.scatterAddP attr
+            Windows.windowsP.Name,
+            fun attr s shape args ->
+                match attr with
+                | Cut window ->
+                    positions shape (Windows.strides window s[0] |> Array.map int) 0 |> Array.map (fun p -> args[0][p])
+                | _ -> wrong Windows.windowsP attr
+            Windows.overlapAddP.Name,
+            fun attr s shape args ->
+                match attr with
+                | Cut window ->
+                    let result = Array.create (count shape) zero
+
+                    positions s[0] (Windows.strides window shape |> Array.map int) 0
+                    |> Array.iteri (fun i p -> result[p] <- binary TileOp.Add (result[p]) (args[0][i]))
+
+                    result
+                | _ -> wrong Windows.overlapAddP attr
             Contraction.contractP.Name,
             fun attr s _ args ->
                 match attr with

@@ -183,11 +183,27 @@ module internal Contraction =
             | Some(a', la'), _ when fits la' lb -> bound la' lb a' b
             | _, Some(b', lb') when fits la lb' -> bound la lb' a b'
             | _ when fits la lb -> bound la lb a b
-            | _ -> rearranged la lb lo a b
+            | _ -> summedLast la lb lo a b |> Option.defaultWith (fun () -> rearranged la lb lo a b)
         | _ ->
             let la', a' = drop la a lb
             let lb', b' = drop lb b la
             contract la' lb' lo a' b'
+
+    /// A first axis that both operands have, and that is summed over, may be a batch axis of products that are summed afterwards: no
+    /// operand moves. Done where the products are smaller than what would move.
+    and private summedLast la lb lo a b =
+        let length = lengths la lb a.Shape b.Shape
+        let size = Array.fold (fun n l -> n * float (length l)) 1.0
+
+        if la.Length = 0 || lb.Length = 0 || la[0] <> lb[0] then
+            None
+        else
+            let products = Array.append [| la[0] |] lo
+
+            if size products <= size la + size lb && (findProduct la lb products length).IsSome then
+                Some(Linear.sum [| 0 |] (bind contractP (Labels(la, lb, products)) [| a; b |]))
+            else
+                None
 
     /// Moves the axes of as few operands as possible to [batch, free, summed], and those of the result from [batch, free a, free b].
     and private rearranged la lb lo a b =

@@ -6,6 +6,7 @@ module internal Primitives =
         List.concat [
             Linear.primitives
             Movement.primitives
+            Windows.primitives
             Contraction.primitives
             Elementwise.primitives
             Special.primitives
