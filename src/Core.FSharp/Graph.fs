@@ -48,6 +48,8 @@ type internal Attr =
     | Limit of float
     /// The graph that the operation runs.
     | Body of SubGraph
+    /// Whether the inverse is meant.
+    | Inverse of bool
     /// Windows that are cut, or put back.
     | Cut of WindowAttr
 

@@ -53,6 +53,9 @@ let private text (e: XElement) = if isNull e then "" else e.Value.Trim()
 
 let private isGenerated (m: MemberInfo) =
     m.Name.StartsWith("<", StringComparison.Ordinal)
+    || (m.Name = "Tags"
+        && not (isNull m.DeclaringType)
+        && FSharp.Reflection.FSharpType.IsUnion m.DeclaringType)
     || m.GetCustomAttributes(true)
        |> Array.exists (fun a -> a.GetType().Name = "CompilerGeneratedAttribute")
 

@@ -16,7 +16,7 @@ let private irrational =
     [ "exp"; "expm1"; "log"; "log1p"; "sqrt"; "sin"; "cos"; "tanh"; "sigmoid"; "erf" ]
     @ (Special.primitives |> List.map (fun p -> p.Name))
     @ [ "expm"; "logAbsDet" ]
-    @ (Factorisations.primitives |> List.map (fun p -> p.Name))
+    @ (Factorisations.primitives @ Fourier.primitives |> List.map (fun p -> p.Name))
 
 [<Fact>]
 let ``every number system has every primitive, or says that it lacks it`` () =

@@ -318,6 +318,23 @@ module internal ProgramGenerator =
 
             b.Apply(Windows.overlapAddP, Cut window, cut)
 
+    /// Transforms of pairs of rows, made from one row or taken as they are.
+    let private fourier (b: Builder) =
+        let x = b.AnyOfRank 1
+        let shape = b.Shape x
+        let attr = Inverse(b.Flip())
+        // Half of the values keeps those of the result small.
+        let half = b.Apply(Linear.mulP, NoAttr, x, b.Full(shape, 0.5))
+
+        if shape.Length >= 2 && shape[shape.Length - 2] = 2 then
+            b.Apply(Fourier.fourierP, attr, half)
+        else
+            let n = shape[shape.Length - 1]
+            let row = b.Apply(Linear.reshapeP, ToShape(Array.insertAt (shape.Length - 1) 1 shape), half)
+            let pair = b.Apply(Movement.concatP, Axes [| shape.Length - 1 |], row, row)
+            require (n > 0)
+            b.Apply(Fourier.fourierP, attr, pair)
+
     let private contract (b: Builder) =
         let x = b.Any()
         let y = if b.Flip() then b.Any() else b.Constant(shuffle b (b.Shape x))
@@ -620,6 +637,7 @@ module internal ProgramGenerator =
             "scatterAdd", scatterAdd
             "windows", windows
             "overlapAdd", overlapAdd
+            "fourier", fourier
             "contract", contract
             "greater", separated Elementwise.greaterP
             "greaterEqual", separated Elementwise.greaterEqualP

@@ -37,7 +37,7 @@ public class SurfaceTests
     [Fact]
     public void TheTypesAreTheDocumentedOnes() =>
         Assert.Equal(
-            ["CheckGradients", "Conv", "DerivativePlan", "Diff", "Exact", "JacobianMode", "Linalg", "Planner", "Probe", "RandomKey", "Sparse", "SparseMatrix", "Tensor"],
+            ["CheckGradients", "Conv", "DerivativePlan", "Diff", "Exact", "Fft", "JacobianMode", "Linalg", "Planner", "Probe", "RandomKey", "Sparse", "SparseMatrix", "Tensor"],
             PublicTypes.Select(t => t.Name).Order(StringComparer.Ordinal));
 
     [Fact]

@@ -176,6 +176,7 @@ module internal Interpreter =
 
         dict [
             yield! MatrixAlgebra.rules n
+            yield! FourierRule.rules n
             Ordered.cumulativeSumP.Name, (fun attr s _ args -> OrderedRules.recurrence n attr s[0] None args[0])
             Ordered.recurrenceP.Name, (fun attr s _ args -> OrderedRules.recurrence n attr s[0] (Some args[0]) args[1])
             Ordered.argsortP.Name, (fun attr s _ args -> OrderedRules.argsort n attr s[0] args[0])

@@ -15,4 +15,5 @@ module internal Primitives =
             Randomness.primitives
             Factorisations.primitives
             ScanPrimitive.primitives
+            Fourier.primitives
         ]
