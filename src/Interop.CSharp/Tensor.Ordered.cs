@@ -63,4 +63,24 @@ public sealed partial class Tensor
         var (values, indices) = CoreTensors.topK(axis, count, Core);
         return (new Tensor(values), new Tensor(indices));
     }
+
+    /// <summary>The largest element up to each place of an axis, itself included; the derivative is that of the first of equal ones.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="HesseException">The axis is out of range.</exception>
+    public Tensor CumMax(int axis) => new(CoreTensors.cummax(axis, Core));
+
+    /// <summary>The smallest element up to each place of an axis, itself included; the derivative is that of the first of equal ones.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="HesseException">The axis is out of range.</exception>
+    public Tensor CumMin(int axis) => new(CoreTensors.cummin(axis, Core));
+
+    /// <summary>Elements along an axis at indices that may differ from place to place of the other axes.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="indices">Whole numbers; the shape of this tensor but for the length of the axis.</param>
+    /// <returns>The shape of the indices.</returns>
+    /// <exception cref="ArgumentNullException">The indices are null.</exception>
+    /// <exception cref="HesseException">The shapes differ outside the axis, or an index is out of range.</exception>
+    public Tensor TakeAlong(int axis, Tensor indices) => new(CoreTensors.takeAlong(axis, Unwrap(indices, nameof(indices)), Core));
 }

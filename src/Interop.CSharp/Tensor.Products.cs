@@ -47,4 +47,11 @@ public sealed partial class Tensor
         ArgumentNullException.ThrowIfNull(spec);
         return new Tensor(CoreTensors.einsum(spec, Unwrap(operands, nameof(operands))));
     }
+
+    /// <summary>Kronecker product: the matrix of blocks a_ij · other.</summary>
+    /// <param name="other">Shape [p; q], where this tensor has shape [m; n].</param>
+    /// <returns>Shape [m·p; n·q].</returns>
+    /// <exception cref="ArgumentNullException">The other tensor is null.</exception>
+    /// <exception cref="HesseException">An operand is not a matrix.</exception>
+    public Tensor Kron(Tensor other) => new(CoreTensors.kron(Core, Unwrap(other, nameof(other))));
 }

@@ -88,4 +88,27 @@ public sealed partial class Tensor
     /// <summary>Euclidean norm of all elements; where it is 0, every derivative is 0 by convention.</summary>
     /// <returns>Shape [].</returns>
     public Tensor Norm() => new(CoreTensors.norm(Core));
+
+    /// <summary>Minimum over one axis; ties share the derivative.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The axis goes away.</returns>
+    /// <exception cref="HesseException">The axis is out of range or empty.</exception>
+    public Tensor MinAxis(int axis) => new(CoreTensors.minAxis(axis, Core));
+
+    /// <summary>Smallest element.</summary>
+    /// <returns>Shape [].</returns>
+    /// <exception cref="HesseException">There are no elements.</exception>
+    public Tensor Min() => new(CoreTensors.min(Core));
+
+    /// <summary>Index of the first largest element along one axis, or of the first NaN; derivative 0.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The axis goes away.</returns>
+    /// <exception cref="HesseException">The axis is out of range or empty.</exception>
+    public Tensor ArgMax(int axis) => new(CoreTensors.argmax(axis, Core));
+
+    /// <summary>Index of the first smallest element along one axis, or of the first NaN; derivative 0.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The axis goes away.</returns>
+    /// <exception cref="HesseException">The axis is out of range or empty.</exception>
+    public Tensor ArgMin(int axis) => new(CoreTensors.argmin(axis, Core));
 }

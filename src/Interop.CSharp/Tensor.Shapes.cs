@@ -169,4 +169,71 @@ public sealed partial class Tensor
     /// <returns>The same shape.</returns>
     /// <exception cref="HesseException">The axis is out of range.</exception>
     public Tensor Flip(int axis) => new(CoreTensors.flip(axis, Core));
+
+    /// <summary>Drops an axis of length one.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>One axis less.</returns>
+    /// <exception cref="HesseException">The axis is longer, or out of range.</exception>
+    public Tensor Squeeze(int axis) => new(CoreTensors.squeeze(axis, Core));
+
+    /// <summary>One axis at another place; the others keep their order.</summary>
+    /// <param name="source">The axis; negative counts from the end.</param>
+    /// <param name="target">Its place in the result; negative counts from the end.</param>
+    /// <returns>The same elements.</returns>
+    /// <exception cref="HesseException">A place is out of range.</exception>
+    public Tensor MoveAxis(int source, int target) => new(CoreTensors.moveAxis(source, target, Core));
+
+    /// <summary>The elements of an axis moved towards its end; those that leave it come in at its start.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="shift">By how many places; negative moves towards the start.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="HesseException">The axis is out of range.</exception>
+    public Tensor Roll(int axis, int shift) => new(CoreTensors.roll(axis, shift, Core));
+
+    /// <summary>Each element of an axis several times in a row.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <param name="count">How many times.</param>
+    /// <returns>The axis becomes that many times as long.</returns>
+    /// <exception cref="HesseException">The axis is out of range, or the number is negative.</exception>
+    public Tensor Repeat(int axis, int count) => new(CoreTensors.repeat(axis, count, Core));
+
+    /// <summary>The whole tensor several times along each axis.</summary>
+    /// <param name="counts">How many times, for each axis.</param>
+    /// <returns>Axes become that many times as long.</returns>
+    /// <exception cref="ArgumentNullException">The counts are null.</exception>
+    /// <exception cref="HesseException">There is not one number for each axis, or one is negative.</exception>
+    public Tensor Tile(params int[] counts)
+    {
+        ArgumentNullException.ThrowIfNull(counts);
+        return new(CoreTensors.tile(counts, Core));
+    }
+
+    /// <summary>Differences of neighbours along an axis.</summary>
+    /// <param name="axis">The axis; negative counts from the end.</param>
+    /// <returns>The axis gets shorter by one.</returns>
+    /// <exception cref="HesseException">The axis is out of range or empty.</exception>
+    public Tensor Diff(int axis) => new(CoreTensors.diff(axis, Core));
+
+    /// <summary>The part of each matrix on and below a diagonal, zeros elsewhere.</summary>
+    /// <param name="diagonal">0 for the main diagonal, above it if positive.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="HesseException">There are fewer than two axes.</exception>
+    public Tensor TriL(int diagonal = 0) => new(CoreTensors.tril(diagonal, Core));
+
+    /// <summary>The part of each matrix on and above a diagonal, zeros elsewhere.</summary>
+    /// <param name="diagonal">0 for the main diagonal, above it if positive.</param>
+    /// <returns>The same shape.</returns>
+    /// <exception cref="HesseException">There are fewer than two axes.</exception>
+    public Tensor TriU(int diagonal = 0) => new(CoreTensors.triu(diagonal, Core));
+
+    /// <summary>The matrix with this vector as diagonal, and zeros elsewhere.</summary>
+    /// <returns>Shape [n; n].</returns>
+    /// <exception cref="HesseException">This tensor is not a vector.</exception>
+    public Tensor Diag() => new(CoreTensors.diag(Core));
+
+    /// <summary>Rows of the identity at these indices: 1 at the index, 0 elsewhere, along a new last axis; derivative 0.</summary>
+    /// <param name="count">Length of the new axis.</param>
+    /// <returns>One axis more.</returns>
+    /// <exception cref="HesseException">The length is negative.</exception>
+    public Tensor OneHot(int count) => new(CoreTensors.oneHot(count, Core));
 }

@@ -435,6 +435,18 @@ module internal ProgramGenerator =
 
         y
 
+    /// No element is close to the largest one before it.
+    let private runningArgMax (b: Builder) =
+        let x = b.AnyOfRank 1
+        let count = Array.last (b.Shape x)
+
+        if count > 0 then
+            for row in Array.chunkBySize count (b.Value x).Data do
+                let before = Array.scan max -infinity row
+                require (Array.forall2 (fun p q -> abs (p - q) > kinkDistance) before[.. count - 1] row)
+
+        b.Apply(Ordered.runningArgMaxP, NoAttr, x)
+
     let private equal (b: Builder) =
         if b.Flip() then
             let x = b.Any()
@@ -679,6 +691,7 @@ module internal ProgramGenerator =
             "cumulativeSum", cumulativeSum
             "recurrence", recurrence
             "argsort", argsort
+            "runningArgMax", runningArgMax
             "sinh", unary Special.sinhP
             "cosh", unary Special.coshP
             "asin", insideUnit Special.asinP

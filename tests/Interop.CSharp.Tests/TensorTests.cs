@@ -247,4 +247,35 @@ public class TensorTests
         Assert.Throws<HesseException>(() => Tensor.Full(1.0, -1));
         Assert.Throws<HesseException>(() => Diff.Grad(x => Tensor.Scalar(x.Sum().Item()), Matrix));
     }
+
+    [Fact]
+    public void PlacesAndTriangles()
+    {
+        var v = Tensor.FromArray(1.0, 2.0, 3.0);
+        var m = Tensor.FromArray(new[,] { { 1.0, 2.0 }, { 3.0, 4.0 } });
+        Near.Equal([3.0, 1.0, 2.0], v.Roll(0, 1));
+        Near.Equal([1.0, 1.0, 2.0, 2.0, 3.0, 3.0], v.Repeat(0, 2));
+        Near.Equal([1.0, 2.0, 3.0, 1.0, 2.0, 3.0], v.Tile(2));
+        Near.Equal([1.0, 1.0], v.Diff(0));
+        Near.Equal(v, v.Reshape(1, 3).Squeeze(0));
+        Near.Equal(m.Transpose(), m.MoveAxis(0, 1));
+        Near.Equal([1.0, 0.0, 3.0, 4.0], m.TriL());
+        Near.Equal([0.0, 2.0, 0.0, 0.0], m.TriU(1));
+        Near.Equal([1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 3.0], v.Diag());
+        Near.Equal([0.0, 1.0, 1.0, 0.0], Tensor.FromArray(1.0, 0.0).OneHot(2));
+        Near.Equal([1.0, 2.0, 2.0, 4.0, 3.0, 4.0, 6.0, 8.0], Tensor.FromArray(new[,] { { 1.0, 2.0 } }).Kron(m));
+    }
+
+    [Fact]
+    public void SmallestAndLargest()
+    {
+        var m = Tensor.FromArray(new[,] { { 2.0, 1.0, 3.0 }, { 0.0, 5.0, 4.0 } });
+        Near.Equal(0.0, m.Min());
+        Near.Equal([1.0, 0.0], m.MinAxis(1));
+        Near.Equal([2.0, 1.0], m.ArgMax(1));
+        Near.Equal([1.0, 0.0], m.ArgMin(1));
+        Near.Equal([2.0, 2.0, 3.0, 0.0, 5.0, 5.0], m.CumMax(1));
+        Near.Equal([2.0, 1.0, 1.0, 0.0, 0.0, 0.0], m.CumMin(1));
+        Near.Equal([3.0, 0.0], m.TakeAlong(1, Tensor.FromArray(new[,] { { 2.0 }, { 0.0 } })));
+    }
 }

@@ -122,6 +122,21 @@ module internal Ordered =
                 [ ArgSortStep(outer, size, slots[0], out, descending) ])
     }
 
+    /// The place of the largest element so far along the last axis; whole numbers, derivative zero.
+    let runningArgMaxP: Primitive = {
+        Name = "runningArgMax"
+        Doc = "Along the last axis, the index of the first largest element up to each place; NaN counts as largest."
+        Shape = fun _ s -> s[0]
+        Derivative = Derivative.Zero
+        Transpose = None
+        Batch = fun p attr args _ _ -> bind p attr args
+        Simplify = fun _ _ -> None
+        Lower =
+            Lowering.Steps(fun _ s _ slots out ->
+                let outer, size, _ = lengths s[0] (s[0].Length - 1)
+                [ RunningArgMaxStep(outer, size, slots[0], out) ])
+    }
+
     /// The axis last, and the permutation that puts it back.
     let private lastAxis axis rank =
         let there = Array.append (Array.except [ axis ] [| 0 .. rank - 1 |]) [| axis |]
@@ -148,5 +163,17 @@ module internal Ordered =
         let values, indices = ordered axis true count x
         values.Value, indices
 
+    /// Elements along an axis at indices that differ from row to row.
+    let takeAlong axis (indices: Node) (x: Node) =
+        let rank = x.Shape.Length
+        let there, back = lastAxis axis rank
+        transpose back (gather (rank - 1) (transpose there x) (transpose there indices))
+
+    let cumulativeMax axis (x: Node) =
+        let rank = x.Shape.Length
+        let there, back = lastAxis axis rank
+        let rows = transpose there x
+        transpose back (gather (rank - 1) rows (bind runningArgMaxP NoAttr [| rows |]))
+
     /// The primitives of this file, in order.
-    let primitives = [ cumulativeSumP; recurrenceP; argsortP ]
+    let primitives = [ cumulativeSumP; recurrenceP; argsortP; runningArgMaxP ]

@@ -71,3 +71,30 @@ module TensorOrdered =
 
             let values, indices = Ordered.top axis count t.Node
             Tensor values, Tensor indices
+
+        /// <summary>The largest element up to each place of an axis, itself included. The derivative is that of the first of equal ones; a NaN
+        /// stays from its place on.</summary>
+        /// <param name="axis">The axis; negative counts from the end.</param>
+        /// <param name="t">Any shape, kept.</param>
+        let cummax (axis: int) (t: Tensor) = Tensor(Ordered.cumulativeMax (Shape.axis "cummax" t.Rank axis) t.Node)
+
+        /// <summary>The smallest element up to each place of an axis, itself included. The derivative is that of the first of equal ones; a NaN
+        /// stays from its place on.</summary>
+        /// <param name="axis">The axis; negative counts from the end.</param>
+        /// <param name="t">Any shape, kept.</param>
+        let cummin (axis: int) (t: Tensor) = -(cummax axis -t)
+
+        /// <summary>Elements along an axis at indices that may differ from place to place of the other axes, such as those of `argsort`.</summary>
+        /// <param name="axis">The axis; negative counts from the end.</param>
+        /// <param name="indices">Whole numbers 0 .. length − 1; the shape of t but for the length of the axis.</param>
+        /// <param name="t">Any shape with that axis; the result has the shape of the indices.</param>
+        /// <exception cref="T:Hesse.HesseException">The shapes differ outside the axis, or an index is out of range.</exception>
+        let takeAlong (axis: int) (indices: Tensor) (t: Tensor) =
+            let axis = Shape.axis "takeAlong" t.Rank axis
+            let others shape = Shape.removeAxes [| axis |] shape
+
+            if indices.Rank <> t.Rank || others indices.Node.Shape <> others t.Node.Shape then
+                Shape.fail
+                    $"takeAlong: indices of shape {Shape.show indices.Node.Shape} do not fit shape {Shape.show t.Node.Shape}; only axis {axis} may differ"
+
+            Tensor(Ordered.takeAlong axis indices.Node t.Node)

@@ -48,3 +48,15 @@ module TensorProducts =
         /// <summary>The diagonal of a square matrix.</summary>
         /// <param name="t">Shape [n; n]; the result has shape [n].</param>
         let diagonal (t: Tensor) = einsum "ii->i" [ t ]
+
+        /// <summary>Kronecker product: the matrix of blocks a_ij · b.</summary>
+        /// <param name="a">Shape [m; n].</param>
+        /// <param name="b">Shape [p; q]; the result has shape [m·p; n·q].</param>
+        /// <exception cref="T:Hesse.HesseException">An argument is not a matrix.</exception>
+        let kron (a: Tensor) (b: Tensor) =
+            if a.Rank <> 2 || b.Rank <> 2 then
+                Shape.fail
+                    $"kron: expected two matrices, got {Shape.show a.Node.Shape} and {Shape.show b.Node.Shape}; reshape them"
+
+            let m, n, p, q = a.Node.Shape[0], a.Node.Shape[1], b.Node.Shape[0], b.Node.Shape[1]
+            Tensor.reshape [ m * p; n * q ] (Tensor.reshape [ m; 1; n; 1 ] a * Tensor.reshape [ 1; p; 1; q ] b)

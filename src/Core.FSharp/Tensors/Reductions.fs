@@ -42,6 +42,39 @@ module TensorReductions =
         /// <param name="t">At least one element.</param>
         let max (t: Tensor) = Tensor(Elementwise.maxOver [| 0 .. t.Rank - 1 |] t.Node)
 
+        /// <summary>Minimum over one axis; ties share the derivative.</summary>
+        /// <param name="axis">The axis; negative counts from the end.</param>
+        /// <param name="t">Any shape; the axis goes away.</param>
+        let minAxis (axis: int) (t: Tensor) = -(maxAxis axis -t)
+
+        /// <summary>Smallest element; shape [].</summary>
+        /// <param name="t">At least one element.</param>
+        let min (t: Tensor) = -(max -t)
+
+        /// <summary>Index of the first largest element along one axis, or of the first NaN; derivative 0.</summary>
+        /// <param name="axis">The axis; negative counts from the end.</param>
+        /// <param name="t">Any shape; the axis goes away.</param>
+        let argmax (axis: int) (t: Tensor) =
+            let axis = Shape.axis "argmax" t.Rank axis
+
+            let isLargest =
+                Tensor.where
+                    (Tensor.isNaN t)
+                    (Tensor.scalar 1.0)
+                    (Tensor.equal t (Tensor.expandDims axis (maxAxis axis t)))
+
+            let length = t.Node.Shape[axis]
+
+            let places =
+                Tensor.arange length |> Tensor.reshape (Array.init t.Rank (fun d -> if d = axis then length else 1))
+
+            minAxis axis (Tensor.where isLargest places (Tensor.scalar (float length)))
+
+        /// <summary>Index of the first smallest element along one axis, or of the first NaN; derivative 0.</summary>
+        /// <param name="axis">The axis; negative counts from the end.</param>
+        /// <param name="t">Any shape; the axis goes away.</param>
+        let argmin (axis: int) (t: Tensor) = argmax axis -t
+
         /// <summary>log Σ eᵗ over one axis, without overflow.</summary>
         /// <param name="axis">The axis; negative counts from the end.</param>
         /// <param name="t">Any shape; the axis goes away.</param>

@@ -32,6 +32,11 @@ let private cases: Lazy<IDictionary<string, Case>> =
                  }
          ])
 
+/// Value, gradient and Hessian of a scalar function of x.
+let private second (f: (string -> Tensor) -> Tensor -> Tensor) (input: string -> Tensor) =
+    let f, x = f input, input "x"
+    [ "value", f x; "grad", Diff.grad f x; "hessian", Diff.hessian f x ]
+
 let private take (indices: float list) x = Tensor.gather 0 (vector indices) x
 let private product (x: Tensor) = Seq.init x.Size (fun i -> x[i]) |> Seq.reduce (*)
 
@@ -176,6 +181,53 @@ let private ownPrograms: (string * Program) list =
                 "gradV", gv
                 "jacobian", Diff.jacfwd (fun tokens -> attention tokens q k v) tokens
             ]
+        "singularValues", second (fun _ a -> sum (Linalg.singularValues a ** 3.0))
+        "nuclearNorm", second (fun _ a -> Linalg.nuclearNorm a)
+        "singularProjector",
+        second (fun input a ->
+            let u, _, _ = Linalg.svd a
+            sum (input "w" * Tensor.matmul u[*, 0..1] (Tensor.transpose u[*, 0..1])))
+        "pinv", second (fun input a -> sum (input "w" * Linalg.pinv a))
+        "det", second (fun _ a -> Linalg.det a)
+        "conv2d",
+        fun input ->
+            let options = {
+                ConvOptions.Default with
+                    Stride = [ 2; 1 ]
+                    Padding = ConvPadding.Explicit [ (1, 1); (0, 0) ]
+                    KernelDilation = [ 1; 2 ]
+                    Groups = 2
+            }
+
+            let f (x, k) = Tensor.tanh (Conv.conv2d options x k)
+            let gx, gk = Diff.grad (f >> sum) (input "x", input "k")
+            [ "value", f (input "x", input "k"); "gradX", gx; "gradK", gk ]
+        "conv1dKernel",
+        second (fun input k ->
+            let options = {
+                ConvOptions.Default with
+                    Stride = [ 2 ]
+                    Padding = ConvPadding.Explicit [ 1, 1 ]
+            }
+
+            sum (Conv.conv1d options (input "signal") k ** 3.0))
+        "pooling",
+        second (fun _ x ->
+            let around = ConvPadding.Explicit [ (1, 1); (0, 0) ]
+            let largest = Conv.maxPool2d [ 3; 2 ] [ 2; 1 ] around x
+            sum (Tensor.square largest * Conv.avgPool2d [ 3; 2 ] [ 2; 1 ] around x))
+        "rfft",
+        second (fun _ x ->
+            let re, im = Fft.rfft 0 x
+            sum (re * re * re + re * im * im))
+        "fft2",
+        fun input ->
+            let z = input "re", input "im"
+            let re, im = Fft.fft2 z
+            let half (t: Tensor) = t[*, 0..3]
+            [ "real", re; "imaginary", im; "irfft", Fft.irfft 1 6 (half (fst z), half (snd z)) ]
+        "cummax", second (fun _ x -> sum (Tensor.cummax 0 x ** 3.0))
+        "kron", second (fun _ x -> sum (Tensor.kron x (Tensor.transpose x) ** 3.0))
     ]
 
 let private programs = dict (ownPrograms @ Programs.all)

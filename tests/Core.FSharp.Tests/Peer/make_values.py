@@ -359,6 +359,60 @@ case(
     },
 )
 
+
+# ----- singular values, convolutions, transforms: value, gradient, and Hessian by reverse over reverse -----
+
+
+def second(name, f, x, **more):
+    case(
+        name,
+        {"x": x, **more},
+        {"value": f(x), "grad": ft.grad(f)(x), "hessian": torch.autograd.functional.hessian(f, x)},
+    )
+
+
+weights = normal(4, 4)
+second("singularValues", lambda a: (torch.linalg.svdvals(a) ** 3).sum(), normal(4, 3))
+second("nuclearNorm", lambda a: torch.linalg.matrix_norm(a, "nuc"), normal(3, 4))
+
+
+def leading(a):
+    u = torch.linalg.svd(a, full_matrices=False)[0][:, :2]
+    return (weights * (u @ u.t())).sum()
+
+
+second("singularProjector", leading, normal(4, 3), w=weights)
+second("pinv", lambda a: (weights[:3] * torch.linalg.pinv(a)).sum(), normal(4, 3), w=weights[:3])
+second("det", lambda a: torch.linalg.det(a), normal(3, 3))
+
+kernel, image = normal(4, 2, 2, 2), normal(2, 4, 5, 5)
+conv2d = lambda x, k: torch.tanh(F.conv2d(x, k, stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2))
+gx, gk = ft.grad(lambda x, k: conv2d(x, k).sum(), argnums=(0, 1))(image, kernel)
+case("conv2d", {"x": image, "k": kernel}, {"value": conv2d(image, kernel), "gradX": gx, "gradK": gk})
+signal = normal(1, 2, 7)
+second(
+    "conv1dKernel",
+    lambda k: (F.conv1d(signal, k, stride=2, padding=1) ** 3).sum(),
+    normal(2, 2, 3),
+    signal=signal,
+)
+pools = lambda x: (F.max_pool2d(x, (3, 2), stride=(2, 1), padding=(1, 0)) ** 2 * F.avg_pool2d(x, (3, 2), stride=(2, 1), padding=(1, 0))).sum()
+second("pooling", pools, normal(1, 1, 5, 4))
+
+
+def spectrum(x):
+    z = torch.fft.rfft(x)
+    return (z.real**3 + z.real * z.imag**2).sum()
+
+
+second("rfft", spectrum, normal(7))
+re, im = normal(3, 6), normal(3, 6)
+z = torch.fft.fft2(torch.complex(re, im))
+y = torch.fft.irfft(torch.complex(re[:, :4], im[:, :4]), n=6, dim=1)
+case("fft2", {"re": re, "im": im}, {"real": z.real, "imaginary": z.imag, "irfft": y})
+second("cummax", lambda x: (torch.cummax(x, 0).values ** 3).sum(), normal(6))
+second("kron", lambda x: (torch.kron(x, x.t().contiguous()) ** 3).sum(), normal(2, 2))
+
 with open("peer-values.json", "w", encoding="utf-8") as file:
     file.write("[\n" + ",\n".join(json.dumps(c) for c in CASES) + "\n]\n")
 
