@@ -8,6 +8,7 @@ open Hesse.Kernels
 /// A closed graph that an operation runs (the body of a loop); one is equal only to itself.
 [<AbstractClass; AllowNullLiteral>]
 type internal SubGraph() = class end
+
 /// Windows of the last axes of a tensor, one entry for each axis.
 type internal WindowAttr = {
     Size: int[]

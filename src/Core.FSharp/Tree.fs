@@ -170,7 +170,6 @@ module Tree =
                 Collect = fun value leaves _ -> leaves.Add (unbox<Key> value).Words
                 Rebuild = fun _ queue -> box (Key(queue.Dequeue()))
                 Parts = fun _ -> [||]
-                Parts = fun _ -> [||]
             }
         elif t.IsArray && t.GetArrayRank() = 1 && not (t.GetElementType().IsPrimitive) then
             let element = t.GetElementType()

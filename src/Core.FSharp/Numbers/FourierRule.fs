@@ -28,10 +28,16 @@ module internal FourierRule =
                     let a, b = x[re + j], x[im + j]
 
                     result[re + k] <-
-                        Arithmetic.add n (result[re + k]) (Arithmetic.sub n (Arithmetic.mul n a c) (Arithmetic.mul n b s))
+                        Arithmetic.add
+                            n
+                            (result[re + k])
+                            (Arithmetic.sub n (Arithmetic.mul n a c) (Arithmetic.mul n b s))
 
                     result[im + k] <-
-                        Arithmetic.add n (result[im + k]) (Arithmetic.add n (Arithmetic.mul n a s) (Arithmetic.mul n b c))
+                        Arithmetic.add
+                            n
+                            (result[im + k])
+                            (Arithmetic.add n (Arithmetic.mul n a s) (Arithmetic.mul n b c))
 
         result
 

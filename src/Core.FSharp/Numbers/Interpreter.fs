@@ -180,6 +180,7 @@ module internal Interpreter =
             Ordered.cumulativeSumP.Name, (fun attr s _ args -> OrderedRules.recurrence n attr s[0] None args[0])
             Ordered.recurrenceP.Name, (fun attr s _ args -> OrderedRules.recurrence n attr s[0] (Some args[0]) args[1])
             Ordered.argsortP.Name, (fun attr s _ args -> OrderedRules.argsort n attr s[0] args[0])
+            Ordered.runningArgMaxP.Name, (fun _ s _ args -> OrderedRules.runningArgMax n s[0] args[0])
             Linear.broadcastP.Name,
             fun attr s shape args ->
                 match attr with

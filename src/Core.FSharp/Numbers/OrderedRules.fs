@@ -53,6 +53,16 @@ module internal OrderedRules =
             let left, right = List.splitAt (items.Length / 2) items
             merge (mergeSort before left) (mergeSort before right)
 
+    let private isNaN (n: Arithmetic<'N>) a = Arithmetic.decide n TileOp.Equal a a = ValueSome false
+
+    /// Whether b > a; refused when it is not certain.
+    let private exceeds (n: Arithmetic<'N>) (operation: string) b a =
+        match Arithmetic.decide n TileOp.Greater b a with
+        | ValueSome answer -> answer
+        | ValueNone ->
+            Shape.fail
+                $"{n.Name}: {operation}: {a} and {b} overlap, so their order is not certain; narrow the argument or use Exact.doubleDouble"
+
     /// The stable order of every row, NaN last; an order that is not certain is refused.
     let argsort (n: Arithmetic<'N>) attr (shape: int[]) (x: 'N[]) : 'N[] =
         let axis, descending =
@@ -60,21 +70,12 @@ module internal OrderedRules =
             | Directed(axis, descending) -> axis, descending
             | _ -> 0, false
 
-        let isNaN a = Arithmetic.decide n TileOp.Equal a a = ValueSome false
-
         let before i j =
             let a, b = if descending then x[j], x[i] else x[i], x[j]
 
-            if isNaN x[j] then
-                not (isNaN x[i])
-            elif isNaN x[i] then
-                false
-            else
-                match Arithmetic.decide n TileOp.Greater b a with
-                | ValueSome answer -> answer
-                | ValueNone ->
-                    Shape.fail
-                        $"{n.Name}: argsort: {x[i]} and {x[j]} overlap, so their order is not certain; narrow the argument or use Exact.doubleDouble"
+            if isNaN n x[j] then not (isNaN n x[i])
+            elif isNaN n x[i] then false
+            else exceeds n "argsort" b a
 
         let result = Array.zeroCreate x.Length
 
@@ -85,5 +86,27 @@ module internal OrderedRules =
                 let order = mergeSort before (List.ofArray row)
                 let place (position: int) = n.OfFloat(float (System.Array.IndexOf(row, position)))
                 order |> List.iteri (fun k position -> result[row[k]] <- place position)
+
+        result
+
+    /// The index of the first largest element up to each place of every row; NaN counts as largest.
+    let runningArgMax (n: Arithmetic<'N>) (shape: int[]) (x: 'N[]) : 'N[] =
+        let result = Array.zeroCreate x.Length
+
+        for row in lines (Directed(shape.Length - 1, false)) shape do
+            let mutable best = 0
+
+            for j in 0 .. row.Length - 1 do
+                match n.Unknown with
+                | Some unknown -> result[row[j]] <- unknown
+                | None ->
+                    let here, largest = x[row[j]], x[row[best]]
+
+                    if
+                        not (isNaN n largest) && (isNaN n here || (j > best && exceeds n "runningArgMax" here largest))
+                    then
+                        best <- j
+
+                    result[row[j]] <- n.OfFloat(float best)
 
         result
