@@ -61,6 +61,7 @@ module internal Contractions =
                 [|
                     while rest > 1 do
                         match labels with
+                        | l :: _ when extents[l] = 0 -> raise NotAProduct
                         | l :: tail when rest % extents[l] = 0 ->
                             rest <- rest / extents[l]
                             labels <- tail
