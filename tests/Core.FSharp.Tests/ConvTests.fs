@@ -203,6 +203,28 @@ let ``orders of pooling`` () =
     checkBatch "max" (Conv.maxPool1d 2 2 ConvPadding.Valid) [ x; -x ]
 
 [<Fact>]
+let ``what is not finite stays in the windows that hold it`` () =
+    let x = Tensor.create [ 1; 5 ] [| 1.0; nan; 2.0; infinity; 3.0 |]
+    let kernel = Tensor.ones [ 1; 1; 2 ]
+    Check.tensors "sums" 0.0 (Tensor.create [ 1; 4 ] [| nan; nan; infinity; infinity |]) (Conv.conv1d options x kernel)
+    Check.tensors "maxima" 0.0 (Tensor.create [ 1; 2 ] [| nan; infinity |]) (Conv.maxPool1d 2 2 ConvPadding.Valid x)
+    let _, pull = Diff.vjp (fun x -> Conv.conv1d options x kernel) (Tensor.zeros [ 1; 4 ])
+    let back = pull (Tensor.create [ 1; 3 ] [| infinity; 1.0; nan |])
+    Check.tensors "put back" 0.0 (Tensor.create [ 1; 4 ] [| infinity; infinity; nan; nan |]) back
+
+[<Fact>]
+let ``no examples, and one`` () =
+    let kernel = varied 2 [ 4; 1; 3; 2 ]
+
+    for groups in [ 1; 2 ] do
+        let chosen = { options with Groups = groups }
+        let f x = Conv.conv2d chosen x kernel
+        Check.shapes "none" [| 0; 4; 3; 4 |] (f (Tensor.zeros [ 0; groups; 5; 5 ])).Shape
+        Check.shapes "one" [| 1; 4; 3; 4 |] (f (varied 1 [ 1; groups; 5; 5 ])).Shape
+        let g = Diff.grad (fun k -> Tensor.sum (Conv.conv2d chosen (Tensor.zeros [ 0; groups; 5; 5 ]) k)) kernel
+        Check.tensors "gradient of none" 0.0 (Tensor.zeros [ 4; 1; 3; 2 ]) g
+
+[<Fact>]
 let ``errors name operation, shapes and remedy`` () =
     let kernel = varied 1 [ 2; 3; 2; 2 ]
 

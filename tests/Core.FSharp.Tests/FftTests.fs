@@ -102,6 +102,18 @@ let ``frequencies`` () =
     Check.tensors "real" 1e-15 (vector [ 0.0; 0.25; 0.5 ]) (Fft.rfftfreq 4 1.0)
 
 [<Fact>]
+let ``a NaN is in every component of its row, and in no other row`` () =
+    for n in [ 4; 6; 37 ] do
+        let x =
+            Tensor.concat 0 [ varied 1 [ 1; n ]; Tensor.concat 1 [ varied 2 [ 1; n - 1 ]; Tensor.full [ 1; 1 ] nan ] ]
+
+        let re, im = Fft.fft 1 (x, Tensor.zeros [ 2; n ])
+        let first, _ = Fft.fft 0 (x[0], Tensor.zeros [ n ])
+        Check.tensors "other row" 0.0 first re[0]
+        let parts = Array.zip (re[1].toArray()) (im[1].toArray())
+        Assert.All(parts, fun (x, y) -> Assert.False(Double.IsFinite x && Double.IsFinite y))
+
+[<Fact>]
 let ``errors name operation, shapes and remedy`` () =
     Check.fails "fft: expected real and imaginary parts of one shape, got [3] and [4]" (fun () ->
         Fft.fft 0 (varied 1 [ 3 ], varied 1 [ 4 ]))
