@@ -288,6 +288,44 @@ module Diff =
     let implicitOptimum (objective: 'A -> 'X -> Tensor) (solver: 'A -> 'X) (a: 'A) : 'X =
         Implicit.root "implicitOptimum" (fun a x -> FirstOrder.grad (objective a) x) solver a
 
+    /// <summary>A fixed point x(a) = g a x by iteration, with the derivative of the implicit function theorem; `fixedPointWith` and the default options.</summary>
+    /// <param name="g">From a and x to a tree like x; a contraction near the fixed point.</param>
+    /// <param name="start">The first x.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    /// <returns>x, of the structure of start.</returns>
+    /// <exception cref="T:Hesse.HesseException">No convergence; or on differentiation, I − ∂g/∂x is singular.</exception>
+    /// <example><code>Diff.fixedPoint (fun a x -> a * Tensor.cos x) (Tensor.scalar 0.5) (Tensor.scalar 1.0)  // 0.739085…</code></example>
+    let fixedPoint (g: 'A -> 'X -> 'X) (start: 'X) (a: 'A) : 'X = FixedPoints.fixedPoint FixedPoints.defaults g start a
+
+    /// <summary>A fixed point x(a) = g a x by plain iteration or with Anderson's acceleration, with the derivative of the implicit function theorem.</summary>
+    /// <param name="options">When to stop, and the depth of the acceleration.</param>
+    /// <param name="g">From a and x to a tree like x.</param>
+    /// <param name="start">The first x; its derivative is not taken.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    /// <returns>x, of the structure of start; inside a transformation NaN where the iteration does not converge.</returns>
+    /// <exception cref="T:Hesse.HesseException">No convergence where the arguments have values; or on differentiation, I − ∂g/∂x is singular.</exception>
+    /// <remarks>Memory does not grow with the number of steps: nothing of the iteration is differentiated (Christianson 1994). Anderson's acceleration in the form of Walker and Ni (2011).</remarks>
+    let fixedPointWith (options: IterationOptions) (g: 'A -> 'X -> 'X) (start: 'X) (a: 'A) : 'X =
+        FixedPoints.fixedPoint options g start a
+
+    /// <summary>A root of residual a x = 0 by Newton's method, with the derivative of the implicit function theorem; inside any transformation.</summary>
+    /// <param name="residual">F, from a and x to a tree like x.</param>
+    /// <param name="start">The first x; its derivative is not taken.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    /// <returns>x, of the structure of start; inside a transformation NaN where the method does not converge.</returns>
+    /// <exception cref="T:Hesse.HesseException">No convergence in 50 steps where the arguments have values, or a singular Jacobian ∂F/∂x.</exception>
+    /// <remarks>Convergence is quadratic next to a regular root. Cost of a step: the n × n Jacobian and its factorisation.</remarks>
+    let newtonRoot (residual: 'A -> 'X -> 'X) (start: 'X) (a: 'A) : 'X =
+        FixedPoints.newtonRoot { FixedPoints.defaults with MaxSteps = 50 } residual start a
+
+    /// <summary>As newtonRoot, with a tolerance and a number of steps of your own; Memory is not used.</summary>
+    /// <param name="options">When to stop.</param>
+    /// <param name="residual">F, from a and x to a tree like x.</param>
+    /// <param name="start">The first x; its derivative is not taken.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    let newtonRootWith (options: IterationOptions) (residual: 'A -> 'X -> 'X) (start: 'X) (a: 'A) : 'X =
+        FixedPoints.newtonRoot options residual start a
+
     // ----- loops, branches, checkpoints -----
 
     /// <summary>Goes through elements with a carry: (c, xs[0]) ↦ (c₁, ys[0]), (c₁, xs[1]) ↦ (c₂, ys[1]), …</summary>

@@ -22,6 +22,12 @@ internal static class Adapter
     public static FSharpFunc<CoreTensor[], CoreTensor> ToCore(Func<Tensor[], Tensor> f) =>
         FuncConvert.FromFunc<CoreTensor[], CoreTensor>(xs => Result(f(Tensor.Wrap(xs))));
 
+    /// <summary>A function of two tensors.</summary>
+    /// <param name="f">Must not return null.</param>
+    /// <returns>The same function on core tensors, curried.</returns>
+    public static FSharpFunc<CoreTensor, FSharpFunc<CoreTensor, CoreTensor>> ToCore(Func<Tensor, Tensor, Tensor> f) =>
+        FuncConvert.FromFunc<CoreTensor, CoreTensor, CoreTensor>((x, y) => Result(f(new Tensor(x), new Tensor(y))));
+
     /// <summary>A function of three tensors, for the rule of a derivative.</summary>
     /// <param name="f">Must not return null.</param>
     /// <returns>The same function on core tensors, curried.</returns>

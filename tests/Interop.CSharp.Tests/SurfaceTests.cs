@@ -46,10 +46,11 @@ public class SurfaceTests
         string[] names =
         [
             "BoundedWhile", "CheckFinite", "Checkpoint", "Compile", "Cond", "CustomDerivative", "CustomPullback", "Derivative",
-            "DerivativeTensor", "Directional", "Explain", "Grad", "Hessian", "HessianChunked", "Hvp", "Iterate", "JacFwd", "JacRev",
-            "Jacobian", "Jet", "JetSeries", "Jvp", "Laplacian", "LaplacianAlong", "LaplacianTerms", "LaplacianWith", "LinearTranspose",
-            "Linearize", "MixedJet", "Scan", "StochasticLaplacian", "StochasticLaplacianWith", "StochasticOperator", "VMap",
-            "VMapChunked", "ValueAndGrad", "ValueGradLaplacian", "Vjp", "WhileLoop",
+            "DerivativeTensor", "Directional", "Explain", "FixedPoint", "Grad", "Hessian", "HessianChunked", "Hvp", "ImplicitOptimum",
+            "ImplicitRoot", "Iterate", "JacFwd", "JacRev", "Jacobian", "Jet", "JetSeries", "Jvp", "Laplacian", "LaplacianAlong",
+            "LaplacianTerms", "LaplacianWith", "LinearTranspose", "Linearize", "MixedJet", "NewtonRoot", "Scan", "StochasticLaplacian",
+            "StochasticLaplacianWith", "StochasticOperator", "VMap", "VMapChunked", "ValueAndGrad", "ValueGradLaplacian", "Vjp",
+            "WhileLoop",
         ];
         Assert.Equal(names, typeof(Diff).GetMethods(BindingFlags.Public | BindingFlags.Static).Select(m => m.Name).Distinct().Order(StringComparer.Ordinal));
     }
@@ -96,6 +97,7 @@ public class SurfaceTests
             _ when type == typeof(double[]) => new[] { 1.0 },
             _ when type == typeof(double[,]) => new[,] { { 1.0 } },
             _ when type == typeof(Func<Tensor, Tensor>) => (Func<Tensor, Tensor>)(x => x),
+            _ when type == typeof(Func<Tensor, Tensor, Tensor>) => (Func<Tensor, Tensor, Tensor>)((x, _) => x),
             _ when type == typeof(Func<Tensor, Tensor, Tensor, Tensor>) => (Func<Tensor, Tensor, Tensor, Tensor>)((x, _, d) => x * d),
             _ when type == typeof(Func<Tensor[], Tensor>) => (Func<Tensor[], Tensor>)(x => x[0]),
             _ when type == typeof(Func<List<Tensor>, Tensor>) => (Func<List<Tensor>, Tensor>)(x => x[0]),

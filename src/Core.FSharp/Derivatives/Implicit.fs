@@ -22,7 +22,7 @@ module internal Implicit =
                 )
 
     /// The transposed Jacobian of outputs in variables with n elements in all, [n; n], where the outputs have as many.
-    let private transposedJacobian (variables: Node[]) (outputs: Node[]) (n: int) =
+    let transposedJacobian (variables: Node[]) (outputs: Node[]) (n: int) =
         let directions = variablesLike variables
         let linear = pushforward variables directions outputs
 
