@@ -123,3 +123,39 @@ let ``a plan that does not fit in memory is refused`` () =
     Assert.StartsWith("compile: the plan needs ", error.Message)
     Assert.Contains("its largest buffers are", error.Message)
     Assert.EndsWith("use fewer examples at once, or smaller chunks", error.Message)
+
+[<Fact>]
+let ``a slice of one piece is a view, with no step of its own`` () =
+    let plan (f: Tensor -> Tensor list) =
+        let v = Graph.variable [| 4; 6 |]
+        Program([| v |], f (Tensor v) |> List.map (fun t -> t.Node) |> Array.ofList).Plan
+
+    let parts (t: Tensor) = [ t[1]; t.[1..2]; t.[2].[1..4]; Tensor.slice 0 3 4 1 t ]
+    Assert.Equal(0, (plan parts).Steps.Count)
+    // Of a value, of a view of a value, and of an input.
+    Assert.Equal(1, (plan (fun x -> parts (Tensor.exp x))).Steps.Count)
+    Assert.Equal(1, (plan (fun x -> [ (Tensor.reshape [ 24 ] (Tensor.exp x)).[5..11] ])).Steps.Count)
+    Assert.Equal(1, (plan (fun x -> [ Tensor.slice 1 0 2 1 x ])).Steps.Count)
+    let wide = varied 3 [ 4; 6 ]
+    agrees "of an input" parts wide
+    agrees "of a value" (Tensor.exp >> parts) wide
+
+    agrees
+        "of a slice"
+        (fun (x: Tensor) -> [
+            x.[1..3].[1..2]
+            x.[2].[1..4].[1..2]
+            Tensor.slice 0 2 4 1 (Tensor.reshape [ 3; 8 ] x).[1]
+        ])
+        wide
+
+    agrees "copies" (fun x -> [ Tensor.slice 1 0 2 1 x; Tensor.slice 0 0 4 2 x ]) wide
+
+    agrees
+        "read by loops, products and sums"
+        (fun x ->
+            let y = Tensor.exp x in
+            [ y[1] * x[2]; Tensor.matmul y.[0..1] (Tensor.transpose x.[1..3]); Tensor.sum y.[2..3] ])
+        wide
+
+    agrees "inside a step" (Diff.iterate 3 (fun (c: Tensor) -> Tensor.concat 0 [ c.[2..3]; c.[0..1] * c[1] ])) wide

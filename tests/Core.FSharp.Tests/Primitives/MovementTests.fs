@@ -121,3 +121,30 @@ let ``errors name operation, shapes and remedy`` () =
 
     Check.fails "scatterAdd: 3 elements along axis 0 of [3], but 2 indices" (fun () ->
         Graph.bind Movement.scatterAddP (Along(0, 4)) [| node [ 3 ]; node [ 2 ] |])
+
+[<Fact>]
+let ``a window of joined, padded or added nodes is a part of one of them`` () =
+    let a, b = Graph.variable [| 2; 3 |], Graph.variable [| 2; 4 |]
+    let window from until x = Movement.slice [| 0; from |] [| 2; until |] [| 1; 1 |] x
+    let isSame (expected: Node) actual = Assert.Same(expected, actual)
+    let joined = Movement.concat 1 [| a; b |]
+    isSame a (window 0 3 joined)
+    isSame b (window 3 7 joined)
+    isSame (window 1 3 b) (window 4 6 joined)
+    // Over the border there is nothing simpler.
+    Assert.Same(Movement.sliceP, (window 2 4 joined).Prim)
+    let padded = Movement.pad [| 0; 2 |] [| 0; 1 |] [| 0; 0 |] b
+    isSame b (window 2 6 padded)
+    Assert.Equal(ValueSome 0.0, (window 0 2 padded).Uniform)
+    let other = Movement.pad [| 0; 0 |] [| 0; 4 |] [| 0; 0 |] a
+    isSame b (window 3 7 (Linear.add other (Movement.pad [| 0; 3 |] [| 0; 0 |] [| 0; 0 |] b)))
+    isSame (Linear.neg a) (window 0 3 (Linear.neg joined))
+    // With zeros between the elements, or another axis padded as well, it stays as it is.
+    Assert.Same(Movement.sliceP, (window 0 1 (Movement.pad [| 0; 0 |] [| 0; 0 |] [| 0; 1 |] a)).Prim)
+    Assert.Same(Movement.sliceP, (window 0 1 (Movement.pad [| 1; 0 |] [| 0; 1 |] [| 0; 0 |] a)).Prim)
+
+[<Fact>]
+let ``a window of a long sum of sums is found without trying every path`` () =
+    let leaf = Movement.concat 0 [| Graph.variable [| 2 |]; Graph.variable [| 2 |] |]
+    let tower = Seq.fold (fun (x: Node) (_: int) -> Linear.add x (Linear.neg x)) leaf (seq { 1..200 })
+    Check.shapes "window" [| 2 |] (Movement.slice [| 0 |] [| 2 |] [| 1 |] tower).Shape
