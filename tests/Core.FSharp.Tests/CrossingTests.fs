@@ -25,6 +25,7 @@ let private functions: (string * (Tensor -> Tensor)) list = [
         Tensor.sum ((Tensor.cos x * x + Tensor.sin x) * dx))
     "own pullback",
     Diff.customPullback (fun x -> Tensor.sum (Tensor.exp x * x)) (fun x _ ct -> ct * (Tensor.exp x * (1.0 + x)))
+    "loop", fun x -> Tensor.sum (Diff.iterate 3 (fun h -> Tensor.tanh (Tensor.matmul w h + x)) (Tensor.sin x))
     "stopped factor", fun x -> Tensor.sum (Tensor.stopGradient x * Tensor.sin x)
 ]
 

@@ -66,8 +66,14 @@ let ``predictions for matrices and sums of derivatives are what the executor cou
                 let flops, bytes, _ = counted run [| x |]
                 let what = $"{label}, {route.Name}"
                 // Directions are data in one graph and constants in the other, where products and parts of them are made beforehand.
-                let atMost (counted: int64) (predicted: int64) = counted <= predicted + predicted / 10L + 512L
-                Assert.True(atMost flops route.Flops, $"{what}: predicted {route.Flops} FLOPs, counted {flops}")
+                // Data also stays apart from what it could share a loop with: up to a quarter of the bytes.
+                let atMost (counted: int64) (predicted: int64) = counted <= predicted + predicted / 4L + 512L
+
+                Assert.True(
+                    flops <= route.Flops + route.Flops / 5L,
+                    $"{what}: predicted {route.Flops} FLOPs, counted {flops}"
+                )
+
                 Assert.True(atMost bytes route.Bytes, $"{what}: predicted {route.Bytes} bytes, counted {bytes}")
 
                 if not several && route.Name <> "forward over forward" then

@@ -131,8 +131,8 @@ public class TransformsTests
     public void ExactNumbers()
     {
         Tensor half = Tensor.Scalar(0.5);
-        Func<Tensor, Tensor> slope = Diff.Grad(x => x * x * x / 3.0);
-        Assert.Equal([(BigInteger.One, new BigInteger(4))], Exact.Rational(slope, half));
+        Func<Tensor, Tensor> slope = Diff.Grad(x => x * x * x / 4.0);
+        Assert.Equal([(new BigInteger(3), new BigInteger(16))], Exact.Rational(slope, half));
         var (high, low) = Exact.DoubleDouble(x => x.Exp(), Tensor.Scalar(1.0))[0];
         Assert.Equal(Math.E, high);
         Assert.NotEqual(0.0, low);

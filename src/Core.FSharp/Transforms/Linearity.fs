@@ -16,26 +16,31 @@ module internal Linearity =
         let marked = depends |> Array.indexed |> Array.filter snd |> Array.map fst
         let name = $"{node.Prim.Name} of shapes {shapes node}"
 
-        match node.Prim.Derivative with
-        | Derivative.Zero -> Some $"{name} is piecewise constant in it"
-        | Derivative.Rule _
-        | Derivative.Series _ -> Some $"{name} is not linear in it"
-        | Derivative.Multilinear when marked.Length > 1 -> Some $"{name} multiplies values that both depend on it"
-        | Derivative.Multilinear -> None
-        | Derivative.Quotient(_, divisor, _) when depends[divisor] ->
-            Some $"{name} divides by a value that depends on it"
-        | Derivative.Quotient _ -> None
-        | Derivative.Linear inArgument ->
-            let wrong = marked |> Array.tryFind (inArgument >> not)
+        /// Jointly linear in the arguments that are flagged.
+        let linearIn (inArgument: bool[]) =
+            let wrong = marked |> Array.tryFind (fun i -> not inArgument[i])
 
             let added =
                 [| 0 .. depends.Length - 1 |]
-                |> Array.tryFind (fun i -> not depends[i] && inArgument i && not (isZero node.Args[i]))
+                |> Array.tryFind (fun i -> not depends[i] && inArgument[i] && not (isZero node.Args[i]))
 
             match wrong, added with
             | Some i, _ -> Some $"{name} is not linear in its argument {i}, which depends on it"
             | None, Some i -> Some $"{name} adds a constant (its argument {i}), which makes the function affine"
             | None, None -> None
+
+        match node.Prim.Derivative with
+        | Derivative.Zero -> Some $"{name} is piecewise constant in it"
+        | Derivative.Rule _ -> Some $"{name} is not linear in it"
+        | Derivative.Series _ ->
+            // A loop that is a derivative of another knows what it is linear in.
+            linearIn (Loop.linearArguments (Loop.ofAttr node.Attr))
+        | Derivative.Multilinear when marked.Length > 1 -> Some $"{name} multiplies values that both depend on it"
+        | Derivative.Multilinear -> None
+        | Derivative.Quotient(_, divisor, _) when depends[divisor] ->
+            Some $"{name} divides by a value that depends on it"
+        | Derivative.Quotient _ -> None
+        | Derivative.Linear inArgument -> linearIn (Array.init depends.Length inArgument)
 
     /// The first reason why the outputs are not linear in the variables, if there is one. The test is sufficient: a function that is
     /// linear only because terms cancel is refused.

@@ -17,6 +17,7 @@ let private cases: (string * (Tensor -> Tensor)) list = [
     "own rule", Diff.customDerivative Tensor.sin (fun x _ dx -> Tensor.cos x * dx)
     "jet inside", fun x -> (Diff.jet 2 Tensor.sin x x)[2]
     "gradient inside", Diff.grad (fun x -> Tensor.sum (Tensor.exp x * Tensor.prod x))
+    "loop", fun x -> Diff.iterate 3 (fun h -> Tensor.sin (h * x)) x
     "constant", fun _ -> Tensor.ones [ 2 ]
 ]
 

@@ -17,6 +17,7 @@ let private linear: (string * (Tensor -> Tensor)) list = [
     "running sum", Tensor.cumsum 0
     "solve", fun x -> Linalg.solve (Tensor.eye 4 + 0.1 * varied 5 [ 4; 4 ]) x
     "derivative in a direction", fun x -> snd (Diff.jvp Tensor.sin (varied 6 [ 4 ]) x)
+    "derivative of a loop", fun x -> snd (Diff.jvp (Diff.iterate 3 Tensor.sin) (varied 6 [ 4 ]) x)
     "zero", fun _ -> Tensor.zeros [ 2 ]
 ]
 
@@ -63,6 +64,11 @@ let ``what is not linear is refused by name`` () =
 
     refused "select of shapes [4], [4], [4] is not linear in its argument 0, which depends on it" (fun x ->
         Tensor.where x (Tensor.ones [ 4 ]) (Tensor.zeros [ 4 ]))
+
+    // A loop of the user's own is not looked into; the derivative of a loop is known to be linear.
+    refused
+        "scan of shapes [4] is not linear in its argument 0, which depends on it"
+        (Diff.iterate 2 (fun h -> 2.0 * h))
 
     refused
         "tensor 0 of the result, of shape [2], is a constant and not zero, which makes the function affine"
