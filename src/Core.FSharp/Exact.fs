@@ -55,7 +55,9 @@ module Exact =
                 let whole (n: bigint) = BigRational.Create(n, 1I)
 
                 match op with
-                | TileOp.Copy -> a
+                | TileOp.Copy
+                | TileOp.Narrow
+                | TileOp.Widen -> a
                 | TileOp.Neg -> -a
                 | TileOp.Add -> a + b
                 | TileOp.Sub -> a - b
@@ -94,7 +96,9 @@ module Exact =
                 let ordered = not (Double.IsNaN a.High || Double.IsNaN b.High)
 
                 match op with
-                | TileOp.Copy -> a
+                | TileOp.Copy
+                | TileOp.Narrow
+                | TileOp.Widen -> a
                 | TileOp.Neg -> -a
                 | TileOp.Add -> a + b
                 | TileOp.Sub -> a - b

@@ -80,7 +80,9 @@ type internal Node
         newest: int64,
         scope: Scope,
         data: double[],
-        uniform: double voption
+        uniform: double voption,
+        dtype: DType,
+        isWeak: bool
     ) =
     static let mutable counter = 0L
     let id = Interlocked.Increment &counter
@@ -104,6 +106,14 @@ type internal Node
 
     /// The one value of all elements, when it is known.
     member _.Uniform = uniform
+
+    /// The precision of the elements. The numbers in `Data` are float64 all the same; those of a float32 node are float32 numbers.
+    member _.DType = dtype
+
+    member _.IsFloat32 = (dtype = DType.Float32)
+
+    /// True for a constant that was made of plain numbers: beside a float32 tensor it is float32, else float64.
+    member _.IsWeak = isWeak
 
     /// The elements of a concrete node, row-major.
     member _.Data =
@@ -181,12 +191,13 @@ and [<Struct; NoEquality; NoComparison>] internal NodeKey = { Operation: Primiti
 
 /// Two keys are equal when the operations and attributes are, and the arguments are the same.
 and [<Sealed>] internal NodeKeyComparer() =
-    /// Two nodes are the same argument when they are one node, or constants of the same single value and shape.
+    /// Two nodes are the same argument when they are one node, or constants of the same single value, shape and precision.
     static member private Same(a: Node, b: Node) =
         obj.ReferenceEquals(a, b)
         || (match a.Uniform, b.Uniform with
             | ValueSome u, ValueSome v ->
                 BitConverter.DoubleToInt64Bits u = BitConverter.DoubleToInt64Bits v
+                && a.DType = b.DType
                 && a.Shape.AsSpan().SequenceEqual(ReadOnlySpan b.Shape)
             | _ -> false)
 
@@ -226,36 +237,124 @@ module internal Graph =
         Lower = Lowering.Input
     }
 
-    let private variableIn (scope: Scope) (shape: int[]) =
-        Node(inputPrimitive, ToShape shape, [||], shape, 0L, scope, null, ValueNone)
+    let private variableIn (scope: Scope) (dtype: DType) (shape: int[]) =
+        Node(inputPrimitive, ToShape shape, [||], shape, 0L, scope, null, ValueNone, dtype, false)
 
     /// A fresh variable, newer than every node there is.
-    let variable (shape: int[]) = variableIn (Scope None) shape
+    let variableOf (dtype: DType) (shape: int[]) = variableIn (Scope None) dtype shape
 
-    /// A fresh variable; `watch` is told every node that is made of it and of no newer variable.
-    let watchedVariable (watch: Node -> unit) (shape: int[]) = variableIn (Scope(Some watch)) shape
+    /// A fresh float64 variable.
+    let variable (shape: int[]) = variableOf DType.Float64 shape
+
+    /// A fresh variable of the shape and precision of a node.
+    let variableLike (node: Node) = variableOf node.DType node.Shape
+
+    /// A fresh variable of the shape and precision of a node; `watch` is told every node that is made of it and of no newer variable.
+    let watchedVariable (watch: Node -> unit) (node: Node) = variableIn (Scope(Some watch)) node.DType node.Shape
 
     let isVariable (node: Node) = obj.ReferenceEquals(node.Prim, inputPrimitive) && not node.IsConcrete
 
-    /// A concrete node over an array that nobody else will write to.
-    let constant (shape: int[]) (data: double[]) =
-        let uniform = if data.Length = 1 then ValueSome data[0] else ValueNone
-        Node(inputPrimitive, NoAttr, [||], shape, 0L, null, data, uniform)
+    let private concrete dtype isWeak shape data uniform =
+        Node(inputPrimitive, NoAttr, [||], shape, 0L, null, data, uniform, dtype, isWeak)
 
-    /// A concrete node of one value; its array is made only when somebody asks for it.
-    let full (shape: int[]) (value: double) = Node(inputPrimitive, NoAttr, [||], shape, 0L, null, null, ValueSome value)
+    let private onlyValue (data: double[]) = if data.Length = 1 then ValueSome data[0] else ValueNone
+
+    /// A concrete node over an array that nobody else will write to; for float32 it holds float32 numbers already.
+    let constantOf (dtype: DType) (shape: int[]) (data: double[]) = concrete dtype false shape data (onlyValue data)
+
+    let constant (shape: int[]) (data: double[]) = constantOf DType.Float64 shape data
+
+    /// A concrete node over an array of plain numbers, which takes the precision of what it meets.
+    let weak (shape: int[]) (data: double[]) = concrete DType.Float64 true shape data (onlyValue data)
+
+    /// A concrete node of one plain number; its array is made only when somebody asks for it.
+    let full (shape: int[]) (value: double) = concrete DType.Float64 true shape null (ValueSome value)
+
+    /// The nearest number of a precision.
+    let private nearest (dtype: DType) (value: double) = if dtype = DType.Float32 then double (float32 value) else value
+
+    /// A concrete node of one value and a precision of its own.
+    let fullOf (dtype: DType) (shape: int[]) (value: double) =
+        concrete dtype false shape null (ValueSome(nearest dtype value))
 
     let zeros shape = full shape 0.0
 
-    let private evaluate (prim: Primitive) (attr: Attr) (args: Node[]) (shape: int[]) =
+    /// Zeros of the shape and precision of a node.
+    let zerosLike (node: Node) = fullOf node.DType node.Shape 0.0
+
+    /// The elements in a precision; the array itself when that changes nothing.
+    let roundTo (dtype: DType) (data: double[]) =
+        if dtype = DType.Float64 then
+            data
+        else
+            let rounded = GC.AllocateUninitializedArray<double> data.Length
+            SingleConversion.Round(data, rounded)
+            rounded
+
+    /// A constant of plain numbers as one of a precision; any other node is itself.
+    let adapt (dtype: DType) (node: Node) =
+        if not node.IsWeak then
+            node
+        else
+            match node.Uniform with
+            | ValueSome u -> fullOf dtype node.Shape u
+            | ValueNone -> constantOf dtype node.Shape (roundTo dtype node.Data)
+
+    // ----- precision of results -----
+
+    /// The name of a precision in messages.
+    let typeName (dtype: DType) = if dtype = DType.Float32 then "float32" else "float64"
+
+    /// Whether an argument's precision is also the result's. Of a view only the first argument counts. Masks and indices may be of
+    /// either precision: the arguments in which an operation that is linear in others is not.
+    let countsForType (prim: Primitive) (i: int) =
+        match prim.Lower, prim.Derivative with
+        | Lowering.View, _ -> i = 0
+        | _, Derivative.Linear inArgument -> inArgument i
+        | _ -> true
+
+    /// Raises the error about tensors that do not mix, naming the operation.
+    let checkTypes (op: string) (args: Node seq) =
+        let strong = args |> Seq.filter (fun a -> not a.IsWeak) |> Seq.toArray
+
+        if strong |> Array.exists (fun a -> a.DType <> strong[0].DType) then
+            let each =
+                String.Join(" and ", strong |> Array.map (fun a -> $"{typeName a.DType} {Shape.show a.Shape}"))
+
+            Shape.fail
+                $"{op}: tensors of different dtype do not mix: {each}; convert one with Tensor.toFloat32 or Tensor.toFloat64"
+
+    /// The precision of a result with a float32 argument: that of the arguments that count; where they have none of their own, masks and indices decide.
+    let private mixedType (prim: Primitive) (args: Node[]) =
+        let strong = args |> Seq.indexed |> Seq.filter (fun (_, a) -> not a.IsWeak) |> Seq.toList
+
+        match strong |> List.filter (fst >> countsForType prim) |> List.map snd with
+        | [] -> (snd strong.Head).DType
+        | counting ->
+            checkTypes prim.Name counting
+            counting.Head.DType
+
+    /// The precision of a result, and whether it is a plain number again.
+    let private resultType (prim: Primitive) (args: Node[]) : struct (DType * bool) =
+        match prim.Lower with
+        | Lowering.Tile TileOp.Narrow -> struct (DType.Float32, false)
+        | Lowering.Tile TileOp.Widen -> struct (DType.Float64, false)
+        | _ when args |> Array.exists (fun a -> a.IsFloat32) -> struct (mixedType prim args, false)
+        | _ -> struct (DType.Float64, args |> Array.forall (fun a -> a.IsWeak))
+
+    // ----- operations -----
+
+    let private evaluate (prim: Primitive) (attr: Attr) (args: Node[]) (shape: int[]) (dtype: DType) (isWeak: bool) =
         let uniforms = args.Length > 0 && args |> Array.forall (fun a -> a.Uniform.IsSome)
+        let ofValue u = concrete dtype isWeak shape null (ValueSome(nearest dtype u))
+        let ofData data = concrete dtype isWeak shape data (onlyValue data)
 
         match prim.Lower with
         | Lowering.Tile op when uniforms ->
             let u i = if i < args.Length then args[i].Uniform.Value else 0.0
-            full shape (TileKernels.Eval(op, u 0, u 1, u 2))
-        | Lowering.View when uniforms -> full shape args[0].Uniform.Value
-        | Lowering.View -> constant shape args[0].Data
+            ofValue (TileKernels.Eval(op, u 0, u 1, u 2))
+        | Lowering.View when uniforms -> ofValue args[0].Uniform.Value
+        | Lowering.View -> ofData args[0].Data
         | Lowering.Input -> invalidOp "a variable has no value"
         | lowering ->
             let result = GC.AllocateUninitializedArray<double>(Shape.length prim.Name shape)
@@ -284,14 +383,24 @@ module internal Graph =
             for step in steps do
                 Plan.RunOnce(step, data, result)
 
-            constant shape result
+            if dtype = DType.Float32 then
+                SingleConversion.Round(result, result)
+
+            ofData result
 
     /// The node of an operation on arguments: its value at once when every argument is concrete, else the one symbolic node that stands for it.
     let bind (prim: Primitive) (attr: Attr) (args: Node[]) : Node =
         let shape = prim.Shape attr (args |> Array.map (fun a -> a.Shape))
+        let struct (dtype, isWeak) = resultType prim args
+
+        let args =
+            if dtype = DType.Float32 && args |> Array.exists (fun a -> a.IsWeak) then
+                args |> Array.mapi (fun i a -> if countsForType prim i then adapt dtype a else a)
+            else
+                args
 
         match prim.Simplify attr args with
-        | Some simpler -> simpler
+        | Some simpler -> if isWeak then simpler else adapt dtype simpler
         | None ->
             let mutable scope: Scope = null
             let mutable newest = 0L
@@ -302,11 +411,14 @@ module internal Graph =
                     scope <- a.Scope
 
             if isNull scope then
-                evaluate prim attr args shape
+                evaluate prim attr args shape dtype isWeak
             else
                 let key = { Operation = prim; Attribute = attr; Arguments = args }
 
-                scope.FindOrAdd(key, (fun () -> Node(prim, attr, args, shape, newest, scope, null, ValueNone)))
+                scope.FindOrAdd(
+                    key,
+                    (fun () -> Node(prim, attr, args, shape, newest, scope, null, ValueNone, dtype, false))
+                )
 
     /// The nodes below `outputs` that may depend on a variable with id ≥ `oldest`, arguments before users.
     let order (oldest: int64) (outputs: Node seq) : Node[] =

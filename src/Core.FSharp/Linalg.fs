@@ -152,10 +152,10 @@ module Linalg =
         checkMatrix "singularValues" a
         lift Factorisations.singularValues a
 
-    /// max(m, n) · 2⁻⁵², the usual limit for the rank.
+    /// max(m, n) · 2⁻⁵² (2⁻²³ in float32), the usual limit for the rank.
     let private usualLimit (a: Tensor) =
         let shape = a.Node.Shape
-        float (max shape[shape.Length - 1] shape[shape.Length - 2]) * System.Math.ScaleB(1.0, -52)
+        float (max shape[shape.Length - 1] shape[shape.Length - 2]) * System.Math.ScaleB(1.0, (if a.DType = DType.Float32 then -23 else -52))
 
     /// <summary>Moore-Penrose inverse; singular values up to rcond times the largest count as zero.</summary>
     /// <remarks>
@@ -174,7 +174,7 @@ module Linalg =
 
         lift (Factorisations.pseudoInverse rcond) a
 
-    /// <summary>Moore-Penrose inverse, with max(m, n) · 2⁻⁵² as limit for singular values that count as zero; see `pinvWith`.</summary>
+    /// <summary>Moore-Penrose inverse, with max(m, n) · 2⁻⁵² (2⁻²³ in float32) as limit for singular values that count as zero; see `pinvWith`.</summary>
     /// <param name="a">Shape [..., m, n].</param>
     /// <returns>Shape [..., n, m].</returns>
     /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>
@@ -182,7 +182,7 @@ module Linalg =
         checkMatrix "pinv" a
         pinvWith (usualLimit a) a
 
-    /// <summary>Number of singular values above max(m, n) · 2⁻⁵² times the largest; derivative 0.</summary>
+    /// <summary>Number of singular values above max(m, n) · 2⁻⁵² (2⁻²³ in float32) times the largest; derivative 0.</summary>
     /// <param name="a">Shape [..., m, n].</param>
     /// <returns>The batch axes.</returns>
     /// <exception cref="T:Hesse.HesseException">The tensor has fewer than two axes, or an element is not finite.</exception>

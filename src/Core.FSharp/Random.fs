@@ -10,6 +10,8 @@ open Hesse.Kernels
 /// there, with the same numbers as outside. An array of keys (shape [..., 4]) draws one sample for each key, stacked. The derivative of a
 /// draw is zero; location and scale that are to be differentiated multiply and add outside.
 ///
+/// Draws are float64: round them with `Tensor.toFloat32` where float32 is wanted.
+///
 /// The numbers are the same on every machine and for every register width: besides integer operations, only what IEEE 754 rounds in
 /// one way goes into them. `orthogonal` alone also uses the QR factorisation at hand, and differs by rounding between libraries.
 [<RequireQualifiedAccess>]
@@ -126,7 +128,8 @@ module Random =
     /// <param name="key">The stream.</param>
     /// <param name="p">From 0 to 1; broadcasts with the shape.</param>
     /// <param name="shape">Axis lengths.</param>
-    let bernoulli (key: Key) (p: Tensor) (shape: int seq) : Tensor = Tensor.greater p (uniform key shape)
+    let bernoulli (key: Key) (p: Tensor) (shape: int seq) : Tensor = 
+        Tensor.greater (Tensor.toFloat64 p) (uniform key shape)
 
     /// <summary>Whole numbers, uniform on 0 .. bound − 1.</summary>
     /// <param name="key">The stream.</param>
@@ -151,7 +154,7 @@ module Random =
             Shape.fail
                 $"Random.categorical: logits of shape {Shape.show rows} have no classes; want [..., K] with K at least 1"
 
-        let noisy = logits + gumbel key (Array.append (Array.ofSeq shape) rows)
+        let noisy = Tensor.toFloat64 logits + gumbel key (Array.append (Array.ofSeq shape) rows)
         let _, best = Tensor.topK -1 1 noisy
         Tensor.reshape best.Shape[.. best.Rank - 2] best
 

@@ -30,6 +30,11 @@ module internal Shape =
 
         int n
 
+    /// Raises an error unless an array of `count` elements fits the shape.
+    let checkHolds (op: string) (shape: int[]) (count: int) =
+        if shape |> Array.exists (fun d -> d < 0) || size shape <> int64 count then
+            fail $"{op}: shape {show shape} does not hold {count} elements; want {size shape}"
+
     /// Row-major strides, in elements.
     let strides (shape: int[]) : int64[] =
         let s = Array.zeroCreate<int64> shape.Length

@@ -24,10 +24,15 @@ module internal Broadcasting =
 
     let binary (name: string) (op: Node -> Node -> Node) (a: Node) (b: Node) =
         let shape = Shape.broadcast name [| a.Shape; b.Shape |]
+        Graph.checkTypes name [| a; b |]
         op (expand shape a) (expand shape b)
 
-/// A float64 tensor: a handle on a node of the expression graph, concrete (it has values) or symbolic (it depends on a
-/// variable of a transformation that is being traced). Immutable.
+/// A tensor of float64 or float32 numbers: a handle on a node of the expression graph, concrete (it has values) or symbolic (it depends
+/// on a variable of a transformation that is being traced). Immutable.
+///
+/// Operations keep the precision of their arguments, and tensors of different precision do not mix: convert one with
+/// Tensor.toFloat32 or Tensor.toFloat64. A plain number (t * 2.0), and a tensor of one repeated number (Tensor.scalar, full, zeros, ones),
+/// takes the precision of the tensor that it meets.
 [<Sealed; StructuredFormatDisplay("{Display}")>]
 type Tensor internal (node: Node) =
     static let number (x: float) = Graph.full [||] x
@@ -35,6 +40,9 @@ type Tensor internal (node: Node) =
 
     /// Axis lengths, outermost first; empty for a scalar.
     member _.Shape = Array.copy node.Shape
+
+    /// The precision of the elements.
+    member _.DType = node.DType
 
     /// Number of axes.
     member _.Rank = node.Shape.Length
@@ -57,6 +65,16 @@ type Tensor internal (node: Node) =
     /// <exception cref="T:Hesse.HesseException">The tensor is symbolic.</exception>
     member t.toArray() = Array.copy (t.Values "toArray")
 
+    /// <summary>The elements of a float32 tensor, row-major.</summary>
+    /// <returns>A new array of Size elements.</returns>
+    /// <exception cref="T:Hesse.HesseException">The tensor is symbolic or float64.</exception>
+    member t.toArray32() =
+        if not node.IsFloat32 then
+            Shape.fail
+                $"toArray32: expected a float32 tensor, got {Graph.typeName node.DType} of shape {Shape.show node.Shape}; round it with Tensor.toFloat32, or use toArray"
+
+        Array.map float32 (t.Values "toArray32")
+
     /// <summary>The elements of a matrix.</summary>
     /// <returns>A new array [rows, columns].</returns>
     /// <exception cref="T:Hesse.HesseException">The tensor is symbolic or not of rank 2.</exception>
@@ -76,10 +94,12 @@ type Tensor internal (node: Node) =
 
         (t.Values "item")[0]
 
-    /// Shape and values, shortened for large tensors.
+    /// Shape and values, shortened for large tensors; a float32 tensor says so.
     member t.Display =
+        let kind = if node.IsFloat32 then "float32 " else ""
+
         if not node.IsConcrete then
-            $"Tensor {Shape.show node.Shape} (symbolic: {node.Prim.Name})"
+            $"Tensor {kind}{Shape.show node.Shape} (symbolic: {node.Prim.Name})"
         else
             let rec render (axis: int) (offset: int) (stride: int) =
                 if axis = node.Shape.Length then
@@ -98,9 +118,9 @@ type Tensor internal (node: Node) =
                     "[" + String.Join("; ", cells) + "]"
 
             if node.Shape.Length = 0 then
-                render 0 0 1
+                kind + render 0 0 1
             else
-                $"Tensor {Shape.show node.Shape} {render 0 0 t.Size}"
+                $"Tensor {kind}{Shape.show node.Shape} {render 0 0 t.Size}"
 
     override t.ToString() = t.Display
 

@@ -12,9 +12,9 @@ module internal Tracing =
     let nodesOf (tree: 'T) = Tree.leaves tree |> Array.map (fun (t: Tensor) -> t.Node)
 
     /// Calls f on fresh variables in the shape of x, made as told.
-    let traceOn (variable: int[] -> Node) (f: 'X -> 'Y) (x: 'X) : Trace<'Y> =
+    let traceOn (variable: Node -> Node) (f: 'X -> 'Y) (x: 'X) : Trace<'Y> =
         let leaves, _, rebuild = Tree.flatten x
-        let variables = leaves |> Array.map (fun t -> variable t.Node.Shape)
+        let variables = leaves |> Array.map (fun t -> variable t.Node)
         let y = f (rebuild (Array.map tensor variables))
         let outputs, _, rebuildResult = Tree.flatten y
 
@@ -26,12 +26,12 @@ module internal Tracing =
         }
 
     /// Calls f on fresh variables in the shape of x.
-    let trace (f: 'X -> 'Y) (x: 'X) : Trace<'Y> = traceOn Graph.variable f x
+    let trace (f: 'X -> 'Y) (x: 'X) : Trace<'Y> = traceOn Graph.variableLike f x
 
-    let variablesLike (nodes: Node[]) = nodes |> Array.map (fun n -> Graph.variable n.Shape)
+    let variablesLike (nodes: Node[]) = nodes |> Array.map Graph.variableLike
 
     let orZero (like: Node[]) (nodes: Node option[]) =
-        Array.map2 (fun (l: Node) n -> n |> Option.defaultWith (fun () -> Graph.zeros l.Shape)) like nodes
+        Array.map2 (fun (l: Node) n -> n |> Option.defaultWith (fun () -> Graph.zerosLike l)) like nodes
 
     /// The one output of a scalar function.
     let scalarOutput (name: string) (t: Trace<Tensor>) =
@@ -49,7 +49,7 @@ module internal Tracing =
         let linear = Jvp.apply variables tangents outputs
         Transpose.apply tangents linear cotangents |> orZero variables
 
-    let gradient (variables: Node[]) (y: Node) = pullback variables [| y |] [| Graph.full [||] 1.0 |]
+    let gradient (variables: Node[]) (y: Node) = pullback variables [| y |] [| Graph.fullOf y.DType [||] 1.0 |]
 
     let pushforward (variables: Node[]) (tangents: Node[]) (outputs: Node[]) =
         Jvp.apply variables tangents outputs |> orZero outputs
@@ -64,6 +64,16 @@ module internal Tracing =
         then
             Shape.fail
                 $"{name}: the {role} has shapes {shapes given}, expected {shapes expected}; give one tensor of the same shape for each"
+
+        Array.iter2
+            (fun (e: Node) (g: Node) ->
+                if not g.IsWeak && e.DType <> g.DType then
+                    let remedy = if e.IsFloat32 then "Tensor.toFloat32" else "Tensor.toFloat64"
+
+                    Shape.fail
+                        $"{name}: the {role} is {Graph.typeName g.DType} where {Graph.typeName e.DType} is expected; convert it with {remedy}")
+            expected
+            given
 
     /// Evaluates a graph that is linear in `tangents` for many values of them: all that does not depend on them is computed once.
     let linearMap (t: Trace<'Y>) (tangents: Node[]) (outputs: Node[]) : Node[] -> Node[] =

@@ -68,21 +68,34 @@ public sealed unsafe class CopyStep : Step
     public override long Flops => 0;
 
     /// <inheritdoc/>
-    public override long Bytes => 2 * count * sizeof(double);
+    public override long Bytes => 2 * count * ElementSize;
+
+    /// <inheritdoc/>
+    public override bool HasSingle => true;
 
     /// <inheritdoc/>
     public override void Run(double** slots)
     {
-        if (count > 0)
+        if (count == 0)
+        {
+            return;
+        }
+
+        if (IsSingle)
+        {
+            Walk((float*)slots[src] + srcOffset, (float*)slots[dst] + dstOffset, 0);
+        }
+        else
         {
             Walk(slots[src] + srcOffset, slots[dst] + dstOffset, 0);
         }
     }
 
     /// <inheritdoc/>
-    public override string Describe() => description;
+    public override string Describe() => description + Suffix;
 
-    private void Walk(double* source, double* target, int axis)
+    private void Walk<T>(T* source, T* target, int axis)
+        where T : unmanaged
     {
         int inner = shape.Length - 1;
         if (axis == crossing)
@@ -111,7 +124,8 @@ public sealed unsafe class CopyStep : Step
         }
     }
 
-    private static void Line(double* source, long sourceStride, double* target, long targetStride, int length)
+    private static void Line<T>(T* source, long sourceStride, T* target, long targetStride, int length)
+        where T : unmanaged
     {
         if (targetStride == 1 && sourceStride == 1)
         {

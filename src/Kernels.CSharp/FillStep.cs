@@ -27,12 +27,25 @@ public sealed unsafe class FillStep : Step
     public override long Flops => 0;
 
     /// <inheritdoc/>
-    public override long Bytes => count * sizeof(double);
+    public override long Bytes => count * ElementSize;
 
     /// <inheritdoc/>
-    public override void Run(double** slots) => Memory.Fill(slots[dst], count, value);
+    public override bool HasSingle => true;
+
+    /// <inheritdoc/>
+    public override void Run(double** slots)
+    {
+        if (IsSingle)
+        {
+            Memory.Fill((float*)slots[dst], count, (float)value);
+        }
+        else
+        {
+            Memory.Fill(slots[dst], count, value);
+        }
+    }
 
     /// <inheritdoc/>
     public override string Describe() =>
-        string.Create(CultureInfo.InvariantCulture, $"fill [{count}] value {value:R} -> s{dst}");
+        string.Create(CultureInfo.InvariantCulture, $"fill [{count}] value {value:R} -> s{dst}{Suffix}");
 }

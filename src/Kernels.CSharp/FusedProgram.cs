@@ -69,7 +69,7 @@ internal sealed class FusedProgram
     /// <summary>Elements per tile: what the cache budget allows, rounded to the period of repeating inputs.</summary>
     public int TileLength(TileView[] views, long count)
     {
-        int streams = Math.Max(1, Buffers + Array.FindAll(views, view => view.IsContiguous).Length);
+        int streams = Math.Max(1, Buffers + Array.FindAll(views, view => view.IsInPlace).Length);
         int tile = Math.Clamp(CacheBudget / streams / 64 * 64, MinTile, MaxTile);
         foreach (TileView view in views)
         {
@@ -116,7 +116,7 @@ internal sealed class FusedProgram
             FirstWrite[full.Dst] = position;
         }
 
-        Arithmetic += step.Op == TileOp.Copy ? 0 : 1;
+        Arithmetic += step.Op is TileOp.Copy or TileOp.Widen or TileOp.Narrow ? 0 : 1;
         return full;
     }
 
@@ -142,7 +142,7 @@ internal sealed class FusedProgram
                     $"fused loop: output {o} has slot {output.Slot}; slots must be at least 0 and differ between outputs.");
             }
 
-            IsDirect[o] = output.Register >= inputs && placed.Add(output.Register);
+            IsDirect[o] = !output.IsSingle && output.Register >= inputs && placed.Add(output.Register);
             if (!IsDirect[o])
             {
                 LastRead[output.Register] = Instructions.Length;
@@ -158,7 +158,7 @@ internal sealed class FusedProgram
     {
         for (int i = 0; i < views.Length; i++)
         {
-            if (!views[i].IsContiguous)
+            if (!views[i].IsInPlace)
             {
                 BufferOf[i] = Buffers++;
             }

@@ -7,7 +7,8 @@ namespace Hesse.Kernels;
 /// <summary>A chain of elementwise operations with broadcasts, run as one loop over cache-sized tiles.</summary>
 /// <remarks>
 /// The iteration shape is walked flat, a tile at a time. For each tile every instruction runs over the whole tile, so that
-/// intermediate values stay in the nearest cache. Contiguous inputs are read in place; inputs that repeat are gathered
+/// intermediate values stay in the nearest cache. Arithmetic is float64 throughout: float32 inputs are widened as they are read, float32
+/// outputs rounded once, as they are written. Contiguous inputs are read in place; inputs that repeat are gathered
 /// once when their period fits a tile; outputs are computed in place. An output may share memory with a contiguous input
 /// that starts at the same address; any other overlap of inputs and outputs is not supported.
 /// </remarks>
@@ -50,13 +51,18 @@ public sealed unsafe class FusedStep : Step
     {
         get
         {
-            long streams = program.Outputs.Length;
-            foreach (TileView view in views)
+            long perElement = 0;
+            foreach (TileOutput output in program.Outputs)
             {
-                streams += view.IsUniform || view.Period > 0 ? 0 : 1;
+                perElement += output.IsSingle ? sizeof(float) : sizeof(double);
             }
 
-            return streams * count * sizeof(double);
+            foreach (TileView view in views)
+            {
+                perElement += view.IsUniform || view.Period > 0 ? 0 : view.IsSingle ? sizeof(float) : sizeof(double);
+            }
+
+            return perElement * count;
         }
     }
 
@@ -84,7 +90,7 @@ public sealed unsafe class FusedStep : Step
             for (int i = 0; i < inputs; i++)
             {
                 TileView view = views[i];
-                if (view.IsContiguous)
+                if (view.IsInPlace)
                 {
                     registers[i] = slots[view.Slot] + view.Offset + start;
                 }
@@ -111,7 +117,7 @@ public sealed unsafe class FusedStep : Step
             {
                 if (!direct[o])
                 {
-                    Memory.Copy(registers[program.Outputs[o].Register], slots[program.Outputs[o].Slot] + start, length);
+                    Write(program.Outputs[o], registers, slots, start, length);
                 }
             }
         }
@@ -128,7 +134,7 @@ public sealed unsafe class FusedStep : Step
             text.Append(CultureInfo.InvariantCulture, $" r{i} = ");
             text.Append(view.Slot < 0
                 ? view.Constant.ToString("R", CultureInfo.InvariantCulture)
-                : $"s{view.Slot}{(view.IsContiguous ? "" : view.IsUniform ? " uniform" : " strided")}");
+                : $"s{view.Slot}{(view.IsSingle ? " float32" : "")}{(view.IsContiguous ? "" : view.IsUniform ? " uniform" : " strided")}");
             text.Append(';');
         }
 
@@ -141,10 +147,22 @@ public sealed unsafe class FusedStep : Step
 
         foreach (TileOutput output in program.Outputs)
         {
-            text.Append(CultureInfo.InvariantCulture, $" -> s{output.Slot} = r{output.Register}");
+            text.Append(CultureInfo.InvariantCulture, $" -> s{output.Slot}{(output.IsSingle ? " float32" : "")} = r{output.Register}");
         }
 
         return text.ToString();
+    }
+
+    private static void Write(TileOutput output, double** registers, double** slots, long start, int length)
+    {
+        if (output.IsSingle)
+        {
+            SingleConversion.Narrow(registers[output.Register], (float*)slots[output.Slot] + start, length);
+        }
+        else
+        {
+            Memory.Copy(registers[output.Register], slots[output.Slot] + start, length);
+        }
     }
 
     private bool IsLoadedOnce(TileView view) =>
@@ -171,7 +189,7 @@ public sealed unsafe class FusedStep : Step
             for (int i = 0; direct[o] && i < views.Length; i++)
             {
                 TileView view = views[i];
-                direct[o] = !view.IsContiguous
+                direct[o] = !view.IsInPlace
                     || slots[view.Slot] + view.Offset != target
                     || program.LastRead[i] <= program.FirstWrite[program.Outputs[o].Register];
             }
@@ -187,10 +205,10 @@ public sealed unsafe class FusedStep : Step
             double* tile = scratch + ((long)program.BufferOf[i] * TileLength);
             if (view.IsUniform)
             {
-                Memory.Fill(tile, length, view.Slot < 0 ? view.Constant : slots[view.Slot][view.Offset]);
+                Memory.Fill(tile, length, view.First(slots));
                 registers[i] = tile;
             }
-            else if (!view.IsContiguous && IsLoadedOnce(view))
+            else if (!view.IsInPlace && IsLoadedOnce(view))
             {
                 registers[i] = view.Load(slots[view.Slot], 0, length, tile);
             }

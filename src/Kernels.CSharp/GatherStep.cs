@@ -33,21 +33,37 @@ public sealed unsafe class GatherStep : Step
     public override long Flops => 0;
 
     /// <inheritdoc/>
-    public override long Bytes => sizeof(double) * ((2 * axis.Moved) + axis.Indices);
+    public override long Bytes => (ElementSize * 2 * axis.Moved) + (sizeof(double) * axis.Indices);
+
+    /// <inheritdoc/>
+    public override bool HasSingle => true;
 
     /// <inheritdoc/>
     /// <exception cref="HesseException">An index is not an integer in [0, axisSize).</exception>
     public override void Run(double** slots)
     {
-        double* source = slots[src];
-        double* indices = slots[idx];
-        double* target = slots[dst];
+        if (IsSingle)
+        {
+            Run((float*)slots[src], slots[idx], (float*)slots[dst]);
+        }
+        else
+        {
+            Run(slots[src], slots[idx], slots[dst]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Describe() => $"gather {axis.Describe()} s{src}[s{idx}] -> s{dst}{Suffix}";
+
+    private void Run<T>(T* source, double* indices, T* target)
+        where T : unmanaged
+    {
         int inner = axis.Inner;
         for (int o = 0; o < axis.Outer; o++)
         {
             for (int j = 0; j < axis.Count; j++, target += inner)
             {
-                double* row = source + (axis.Index(indices, o, j) * inner);
+                T* row = source + (axis.Index(indices, o, j) * inner);
                 if (inner == 1)
                 {
                     *target = *row;
@@ -61,7 +77,4 @@ public sealed unsafe class GatherStep : Step
             source += (long)axis.AxisSize * inner;
         }
     }
-
-    /// <inheritdoc/>
-    public override string Describe() => $"gather {axis.Describe()} s{src}[s{idx}] -> s{dst}";
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 
 namespace Hesse.Kernels;
 
@@ -60,36 +61,49 @@ public sealed unsafe class GemmStep : Step
         {
             long left = (aBatchStride == 0 ? 1L : batch) * m * k;
             long right = (bBatchStride == 0 ? 1L : batch) * k * n;
-            return sizeof(double) * (left + right + ((long)batch * m * n));
+            return ElementSize * (left + right + ((long)batch * m * n));
         }
     }
 
     /// <inheritdoc/>
+    public override bool HasSingle => true;
+
+    /// <inheritdoc/>
     public override void Run(double** slots)
     {
-        double* left = slots[a];
-        double* right = slots[b];
-        double* result = slots[c];
+        if (IsSingle)
+        {
+            Run((float*)slots[a], (float*)slots[b], (float*)slots[c]);
+        }
+        else
+        {
+            Run(slots[a], slots[b], slots[c]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Describe() =>
+        $"gemm {batch} × [{m}; {k}]{(transA ? "ᵀ" : "")} [{k}; {n}]{(transB ? "ᵀ" : "")} s{a} s{b} -> s{c}{Suffix}";
+
+    private void Run<T>(T* left, T* right, T* result)
+        where T : unmanaged, INumber<T>
+    {
         int lda = transA ? m : k;
         int ldb = transB ? k : n;
 
         // A right operand shared by the whole batch makes one tall product.
         if (batch > 1 && bBatchStride == 0 && !transA && aBatchStride == (long)m * k && (long)batch * m <= int.MaxValue)
         {
-            Gemm.Multiply(transA, transB, batch * m, n, k, left, lda, right, ldb, result, n);
+            Gemm.Run(transA, transB, batch * m, n, k, left, lda, right, ldb, result, n);
             return;
         }
 
         for (int i = 0; i < batch; i++)
         {
-            Gemm.Multiply(transA, transB, m, n, k, left, lda, right, ldb, result, n);
+            Gemm.Run(transA, transB, m, n, k, left, lda, right, ldb, result, n);
             left += aBatchStride;
             right += bBatchStride;
             result += (long)m * n;
         }
     }
-
-    /// <inheritdoc/>
-    public override string Describe() =>
-        $"gemm {batch} × [{m}; {k}]{(transA ? "ᵀ" : "")} [{k}; {n}]{(transB ? "ᵀ" : "")} s{a} s{b} -> s{c}";
 }

@@ -18,7 +18,8 @@ public sealed class PlanSpec
     /// <param name="arenaSize">Size of the arena in doubles.</param>
     /// <param name="directOutputs">
     /// Optional, per output: true promises that no other slot shares memory with the output's slot and that it is no input,
-    /// constant or repeated output; the steps then write to the caller's array, without a copy at the end.
+    /// constant or repeated output; the steps then write to the caller's array, without a copy at the end. Its place in the arena
+    /// is not used.
     /// </param>
     /// <param name="inputViews">Optional: slots that are the rest of an input's array from some element on; their entry in <paramref name="slotOffsets"/> is ignored.</param>
     /// <exception cref="ArgumentException">An offset, slot or length is inconsistent; the message says which.</exception>
@@ -146,13 +147,14 @@ public sealed class PlanSpec
         }
 
         long offset = offsets[slot];
-        long room = isInput ? long.MaxValue : offset >= 0 ? arena - offset : constants - (-1 - offset);
+        bool isDirect = direct is not null && direct[o];
+        long room = isInput || isDirect ? long.MaxValue : offset >= 0 ? arena - offset : constants - (-1 - offset);
         if (sizes[o] < 0 || sizes[o] > room)
         {
             throw new ArgumentException($"plan: output {o} has {sizes[o]} elements, but its slot {slot} has room for {room}.");
         }
 
-        if (direct is not null && direct[o] && (isInput || offset < 0 || Array.IndexOf(slots, slot) != Array.LastIndexOf(slots, slot)))
+        if (isDirect && (isInput || offset < 0 || Array.IndexOf(slots, slot) != Array.LastIndexOf(slots, slot)))
         {
             throw new ArgumentException(
                 $"plan: output {o} cannot be direct, because slot {slot} is an input, a constant or a repeated output; let it be copied.");

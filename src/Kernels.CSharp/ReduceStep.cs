@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 
 namespace Hesse.Kernels;
 
@@ -64,10 +65,29 @@ public sealed unsafe class ReduceStep : Step
     public override long Flops => keptCount * reducedCount;
 
     /// <inheritdoc/>
-    public override long Bytes => sizeof(double) * (keptCount + (keptCount * reducedCount));
+    public override long Bytes => ElementSize * (keptCount + (keptCount * reducedCount));
+
+    /// <inheritdoc/>
+    public override bool HasSingle => true;
 
     /// <inheritdoc/>
     public override void Run(double** slots)
+    {
+        if (IsSingle)
+        {
+            Run((float*)slots[src], (float*)slots[dst]);
+        }
+        else
+        {
+            Run(slots[src], slots[dst]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Describe() => description + Suffix;
+
+    private void Run<T>(T* source, T* target)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (keptCount == 0)
         {
@@ -76,34 +96,38 @@ public sealed unsafe class ReduceStep : Step
 
         if (reducedCount == 0)
         {
-            Memory.Fill(slots[dst], keptCount, op == ReduceOp.Sum ? 0.0 : double.NegativeInfinity);
+            Memory.Fill(target, keptCount, op == ReduceOp.Sum ? T.Zero : T.NegativeInfinity);
             return;
         }
 
-        Kept(slots[src], slots[dst], 0);
+        Kept(source, target, 0);
     }
 
-    /// <inheritdoc/>
-    public override string Describe() => description;
-
     /// <summary>Walks the kept axes, all of them or all but the last.</summary>
-    private void Kept(double* source, double* target, int axis)
+    private void Kept<T>(T* source, T* target, int axis)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (byRows && axis == kept.Length - 1)
         {
             for (int start = 0; start < kept[axis]; start += RowReduction.MaxWidth)
             {
                 int width = Math.Min(RowReduction.MaxWidth, kept[axis] - start);
-                RowReduction rows = new(op, target + start, width, Scratch.ForStep(RowReduction.MaxWidth));
-                Rows(ref rows, source + start, 0);
+                double* scratch = Scratch.ForStep(3 * RowReduction.MaxWidth);
+                double* total = typeof(T) == typeof(double) ? (double*)target + start : scratch + RowReduction.MaxWidth;
+                RowReduction rows = new(op, total, width, scratch);
+                Rows(ref rows, source + start, width, scratch + (2 * RowReduction.MaxWidth), 0);
                 rows.Finish();
+                if (typeof(T) == typeof(float))
+                {
+                    SingleConversion.Narrow(total, (float*)target + start, width);
+                }
             }
         }
         else if (axis == kept.Length)
         {
             RunReduction runs = new(op);
             Runs(ref runs, source, 0);
-            *target = runs.Result;
+            *target = T.CreateTruncating(runs.Result);
         }
         else
         {
@@ -114,32 +138,77 @@ public sealed unsafe class ReduceStep : Step
         }
     }
 
-    private void Rows(ref RowReduction rows, double* source, int axis)
+    private void Rows<T>(ref RowReduction rows, T* source, int width, double* wide, int axis)
+        where T : unmanaged
     {
         if (axis == reduced.Length)
         {
-            rows.Add(source);
+            if (typeof(T) == typeof(float))
+            {
+                SingleConversion.Widen((float*)source, wide, width);
+                rows.Add(wide);
+            }
+            else
+            {
+                rows.Add((double*)source);
+            }
+
             return;
         }
 
         for (int i = 0; i < reduced[axis]; i++, source += reducedFrom[axis])
         {
-            Rows(ref rows, source, axis + 1);
+            Rows(ref rows, source, width, wide, axis + 1);
         }
     }
 
-    private void Runs(ref RunReduction runs, double* source, int axis)
+    private void Runs<T>(ref RunReduction runs, T* source, int axis)
+        where T : unmanaged
     {
         int last = reduced.Length - 1;
         if (axis >= last)
         {
-            runs.Add(source, last < 0 ? 1 : reducedFrom[last], last < 0 ? 1 : reduced[last]);
+            long stride = last < 0 ? 1 : reducedFrom[last];
+            int length = last < 0 ? 1 : reduced[last];
+            if (typeof(T) == typeof(float))
+            {
+                AddWidened(ref runs, (float*)source, stride, length);
+            }
+            else
+            {
+                runs.Add((double*)source, stride, length);
+            }
+
             return;
         }
 
         for (int i = 0; i < reduced[axis]; i++, source += reducedFrom[axis])
         {
             Runs(ref runs, source, axis + 1);
+        }
+    }
+
+    /// <summary>A run of float32, widened block by block.</summary>
+    private static void AddWidened(ref RunReduction runs, float* source, long stride, int length)
+    {
+        double* wide = Scratch.ForStep(RowReduction.MaxWidth);
+        for (int done = 0; done < length; done += RowReduction.MaxWidth)
+        {
+            int count = Math.Min(RowReduction.MaxWidth, length - done);
+            if (stride == 1)
+            {
+                SingleConversion.Widen(source, wide, count);
+            }
+            else
+            {
+                for (int i = 0; i < count; i++)
+                {
+                    wide[i] = source[i * stride];
+                }
+            }
+
+            runs.Add(wide, 1, count);
+            source += count * stride;
         }
     }
 }

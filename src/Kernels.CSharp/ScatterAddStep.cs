@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 
 namespace Hesse.Kernels;
 
@@ -35,37 +36,57 @@ public sealed unsafe class ScatterAddStep : Step
 
     /// <inheritdoc/>
     public override long Bytes =>
-        sizeof(double) * (axis.Moved + axis.Indices + ((long)axis.Outer * axis.AxisSize * axis.Inner));
+        (ElementSize * (axis.Moved + ((long)axis.Outer * axis.AxisSize * axis.Inner))) + (sizeof(double) * axis.Indices);
+
+    /// <inheritdoc/>
+    public override bool HasSingle => true;
 
     /// <inheritdoc/>
     /// <exception cref="HesseException">An index is not an integer in [0, axisSize).</exception>
     public override void Run(double** slots)
     {
-        double* source = slots[src];
-        double* indices = slots[idx];
-        double* target = slots[dst];
+        if (IsSingle)
+        {
+            Run((float*)slots[src], slots[idx], (float*)slots[dst]);
+        }
+        else
+        {
+            Run(slots[src], slots[idx], slots[dst]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string Describe() => $"scatter-add {axis.Describe()} s{src} -> s{dst}[s{idx}]{Suffix}";
+
+    private void Run<T>(T* source, double* indices, T* target)
+        where T : unmanaged, INumber<T>
+    {
         int inner = axis.Inner;
         long block = (long)axis.AxisSize * inner;
-        Memory.Fill(target, block * axis.Outer, 0.0);
+        Memory.Fill(target, block * axis.Outer, T.Zero);
         for (int o = 0; o < axis.Outer; o++)
         {
             for (int j = 0; j < axis.Count; j++, source += inner)
             {
-                double* row = target + (axis.Index(indices, o, j) * inner);
+                T* row = target + (axis.Index(indices, o, j) * inner);
                 if (inner == 1)
                 {
                     *row += *source;
                 }
+                else if (typeof(T) == typeof(double))
+                {
+                    TileKernels.Run(TileOp.Add, (double*)row, (double*)source, null, (double*)row, inner);
+                }
                 else
                 {
-                    TileKernels.Run(TileOp.Add, row, source, null, row, inner);
+                    for (int i = 0; i < inner; i++)
+                    {
+                        row[i] += source[i];
+                    }
                 }
             }
 
             target += block;
         }
     }
-
-    /// <inheritdoc/>
-    public override string Describe() => $"scatter-add {axis.Describe()} s{src} -> s{dst}[s{idx}]";
 }

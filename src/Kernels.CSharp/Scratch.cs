@@ -17,8 +17,10 @@ internal static unsafe class Scratch
     /// <summary>At least <paramref name="length"/> doubles for the running step.</summary>
     public static double* ForStep(long length) => Rent(ref step, length);
 
-    /// <summary>At least <paramref name="length"/> doubles for packed panels.</summary>
-    public static double* ForProduct(long length) => Rent(ref product, length);
+    /// <summary>At least <paramref name="length"/> elements for packed panels.</summary>
+    public static T* ForProduct<T>(long length)
+        where T : unmanaged =>
+        (T*)Rent(ref product, ((length * sizeof(T)) + sizeof(double) - 1) / sizeof(double));
 
     private static double* Rent(ref AlignedBuffer? buffer, long length)
     {

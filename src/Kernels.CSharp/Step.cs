@@ -1,3 +1,5 @@
+using System;
+
 namespace Hesse.Kernels;
 
 /// <summary>One operation of a plan over a table of buffers (slots).</summary>
@@ -8,8 +10,35 @@ namespace Hesse.Kernels;
 /// </remarks>
 public abstract unsafe class Step
 {
+    /// <summary>Whether the operation also runs on float32 buffers; see <see cref="ToSingle"/>.</summary>
+    public virtual bool HasSingle => false;
+
+    /// <summary>Whether the buffers hold float32; index buffers hold float64 all the same.</summary>
+    public bool IsSingle { get; private set; }
+
+    /// <summary>Bytes of an element of the buffers.</summary>
+    private protected int ElementSize => IsSingle ? sizeof(float) : sizeof(double);
+
+    /// <summary>What a printed plan adds to the line of a float32 operation.</summary>
+    private protected string Suffix => IsSingle ? " (float32)" : "";
+
+    /// <summary>The same operation on float32 buffers in the same slots.</summary>
+    /// <returns>A copy of this step.</returns>
+    /// <exception cref="InvalidOperationException">There is no such operation.</exception>
+    public Step ToSingle()
+    {
+        if (!HasSingle)
+        {
+            throw new InvalidOperationException($"{GetType().Name} has no float32 form; convert its operands to float64.");
+        }
+
+        Step copy = (Step)MemberwiseClone();
+        copy.IsSingle = true;
+        return copy;
+    }
+
     /// <summary>Runs the operation.</summary>
-    /// <param name="slots">Start addresses of the buffers, one per slot, in float64 units.</param>
+    /// <param name="slots">Start addresses of the buffers, one per slot, whatever their elements are.</param>
     public abstract void Run(double** slots);
 
     /// <summary>One line for a printed plan: operation, shapes, slots.</summary>

@@ -12,7 +12,7 @@ public static unsafe class TileKernels
     {
         TileOp.Select => 3,
         >= TileOp.Add and <= TileOp.Equal => 2,
-        >= TileOp.Copy and <= TileOp.Floor => 1,
+        >= TileOp.Copy and <= TileOp.Widen => 1,
         _ => throw Unknown(op),
     };
 
@@ -28,7 +28,11 @@ public static unsafe class TileKernels
         switch (op)
         {
             case TileOp.Copy:
+            case TileOp.Widen:
                 Memory.Copy(a, dst, n);
+                break;
+            case TileOp.Narrow:
+                SingleConversion.Round(a, dst, n);
                 break;
             case TileOp.Neg:
                 ElementwiseLoop.Run<NegateOp>(a, b, c, dst, n);
@@ -124,7 +128,8 @@ public static unsafe class TileKernels
     /// <returns>The value.</returns>
     public static double Eval(TileOp op, double a, double b, double c) => op switch
     {
-        TileOp.Copy => a,
+        TileOp.Copy or TileOp.Widen => a,
+        TileOp.Narrow => (float)a,
         TileOp.Neg => -a,
         TileOp.Exp => Math.Exp(a),
         TileOp.Expm1 => ScalarFunctions.Expm1(a),

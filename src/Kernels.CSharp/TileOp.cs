@@ -90,6 +90,12 @@ public enum TileOp
     /// <summary>Largest integer not above a.</summary>
     Floor,
 
+    /// <summary>a rounded to float32.</summary>
+    Narrow,
+
+    /// <summary>a, a float32 number, as it is.</summary>
+    Widen,
+
     /// <summary>a + b.</summary>
     Add,
 

@@ -5,7 +5,8 @@ namespace Hesse.Kernels;
 /// <param name="Offset">First element of the view inside the slot, in elements.</param>
 /// <param name="Strides">One stride per axis of the iteration shape, in elements (0 broadcasts); null means contiguous.</param>
 /// <param name="Constant">The value of every element when <paramref name="Slot"/> is negative.</param>
-public readonly record struct TileInput(int Slot, long Offset, long[]? Strides, double Constant);
+/// <param name="IsSingle">Whether the slot holds float32, which is widened as it is read.</param>
+public readonly record struct TileInput(int Slot, long Offset, long[]? Strides, double Constant, bool IsSingle = false);
 
 /// <summary>One micro-operation on registers. Registers 0..inputs-1 are the inputs, the others are temporaries.</summary>
 /// <param name="Op">The operation.</param>
@@ -18,4 +19,5 @@ public readonly record struct TileInstruction(TileOp Op, int Dst, int A, int B, 
 /// <summary>A register that is written to a slot, contiguously over the iteration shape.</summary>
 /// <param name="Register">Register whose final value is written.</param>
 /// <param name="Slot">Destination slot.</param>
-public readonly record struct TileOutput(int Register, int Slot);
+/// <param name="IsSingle">Whether the slot holds float32, to which the value is rounded as it is written.</param>
+public readonly record struct TileOutput(int Register, int Slot, bool IsSingle = false);

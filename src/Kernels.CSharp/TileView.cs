@@ -15,6 +15,7 @@ internal sealed unsafe class TileView
         Slot = input.Slot;
         Offset = input.Offset;
         Constant = input.Constant;
+        IsSingle = input.IsSingle;
         if (input.Slot < 0)
         {
             (shape, strides) = ([], []);
@@ -52,25 +53,39 @@ internal sealed unsafe class TileView
     /// <summary>Every element is the same: a constant, or a single element broadcast over everything.</summary>
     public bool IsUniform { get; }
 
-    /// <summary>The view can be read in place.</summary>
+    /// <summary>Elements follow each other in memory.</summary>
     public bool IsContiguous { get; }
+
+    /// <summary>The slot holds float32.</summary>
+    public bool IsSingle { get; }
+
+    /// <summary>The view can be read in place.</summary>
+    public bool IsInPlace => IsContiguous && !IsSingle;
 
     /// <summary>Elements after which the view repeats because its outermost axis is broadcast; 0 when it does not.</summary>
     public long Period { get; }
 
+    /// <summary>Its first element; the only one of a uniform view.</summary>
+    public double First(double** slots) =>
+        Slot < 0 ? Constant : IsSingle ? ((float*)slots[Slot])[Offset] : slots[Slot][Offset];
+
     /// <summary>
     /// Makes elements [start, start + count) of the flat iteration available: in place where they are consecutive
-    /// in memory, else gathered into <paramref name="tile"/>.
+    /// float64 in memory, else gathered into <paramref name="tile"/>.
     /// </summary>
     /// <returns>Address of the first element.</returns>
-    public double* Load(double* slot, long start, int count, double* tile)
+    public double* Load(double* slot, long start, int count, double* tile) =>
+        IsSingle ? Load((float*)slot, start, count, tile) : Load<double>(slot, start, count, tile);
+
+    private double* Load<T>(T* slot, long start, int count, double* tile)
+        where T : unmanaged
     {
         int rank = shape.Length;
         int innerSize = shape[rank - 1];
         long innerStride = strides[rank - 1];
         int* index = stackalloc int[MaxRank];
         long rest = start;
-        double* source = slot + Offset;
+        T* source = slot + Offset;
         for (int axis = rank - 1; axis >= 0; axis--)
         {
             int position = (int)(rest % shape[axis]);
@@ -81,14 +96,20 @@ internal sealed unsafe class TileView
 
         if (innerStride == 1 && index[rank - 1] + count <= innerSize)
         {
-            return source;
+            if (typeof(T) == typeof(double))
+            {
+                return (double*)source;
+            }
+
+            CopyRun(source, 1, tile, count);
+            return tile;
         }
 
         double* target = tile;
         double* end = tile + count;
         int run = (int)Math.Min(innerSize - index[rank - 1], end - target);
         source -= index[rank - 1] * innerStride;
-        double* first = source + (index[rank - 1] * innerStride);
+        T* first = source + (index[rank - 1] * innerStride);
         while (true)
         {
             CopyRun(first, innerStride, target, run);
@@ -115,24 +136,31 @@ internal sealed unsafe class TileView
         }
     }
 
-    private static void CopyRun(double* source, long stride, double* target, int count)
+    private static void CopyRun<T>(T* source, long stride, double* target, int count)
+        where T : unmanaged
     {
         if (stride == 1)
         {
+            if (typeof(T) == typeof(float))
+            {
+                SingleConversion.Widen((float*)source, target, count);
+                return;
+            }
+
             if (count >= 32)
             {
-                Memory.Copy(source, target, count);
+                Memory.Copy((double*)source, target, count);
                 return;
             }
 
             for (int i = 0; i < count; i++)
             {
-                target[i] = source[i];
+                target[i] = Value(source + i);
             }
         }
         else if (stride == 0)
         {
-            double value = *source;
+            double value = Value(source);
             for (int i = 0; i < count; i++)
             {
                 target[i] = value;
@@ -142,11 +170,15 @@ internal sealed unsafe class TileView
         {
             for (int i = 0; i < count; i++)
             {
-                target[i] = *source;
+                target[i] = Value(source);
                 source += stride;
             }
         }
     }
+
+    private static double Value<T>(T* source)
+        where T : unmanaged =>
+        typeof(T) == typeof(float) ? *(float*)source : *(double*)source;
 
     private static long PeriodOf(int[] shape, long[] strides)
     {

@@ -11,7 +11,8 @@ internal static unsafe class Transpose
     private const int Block = 32;
 
     /// <summary>target[i, j] = source[j, i] for i in [0, rows), j in [0, columns); both with unit inner stride.</summary>
-    public static void Run(double* source, long sourceStride, double* target, long targetStride, int rows, int columns)
+    public static void Run<T>(T* source, long sourceStride, T* target, long targetStride, int rows, int columns)
+        where T : unmanaged
     {
         for (int i = 0; i < rows; i += Block)
         {
@@ -29,17 +30,27 @@ internal static unsafe class Transpose
         }
     }
 
-    private static void RunBlock(double* source, long ss, double* target, long ts, int rows, int columns)
+    private static void RunBlock<T>(T* source, long ss, T* target, long ts, int rows, int columns)
+        where T : unmanaged
     {
         int full = 0;
-        if (Avx.IsSupported)
+        if (Avx.IsSupported && (typeof(T) == typeof(double) || typeof(T) == typeof(float)))
         {
             for (; full + 4 <= rows; full += 4)
             {
                 int j = 0;
                 for (; j + 4 <= columns; j += 4)
                 {
-                    Square(source + (j * ss) + full, ss, target + (full * ts) + j, ts);
+                    T* from = source + (j * ss) + full;
+                    T* to = target + (full * ts) + j;
+                    if (typeof(T) == typeof(float))
+                    {
+                        Square((float*)from, ss, (float*)to, ts);
+                    }
+                    else
+                    {
+                        Square((double*)from, ss, (double*)to, ts);
+                    }
                 }
 
                 for (; j < columns; j++)
@@ -75,5 +86,21 @@ internal static unsafe class Transpose
         Avx.Permute2x128(high01, high23, 0x20).Store(target + ts);
         Avx.Permute2x128(low01, low23, 0x31).Store(target + (2 * ts));
         Avx.Permute2x128(high01, high23, 0x31).Store(target + (3 * ts));
+    }
+
+    private static void Square(float* source, long ss, float* target, long ts)
+    {
+        Vector128<float> r0 = Vector128.Load(source);
+        Vector128<float> r1 = Vector128.Load(source + ss);
+        Vector128<float> r2 = Vector128.Load(source + (2 * ss));
+        Vector128<float> r3 = Vector128.Load(source + (3 * ss));
+        Vector128<float> low02 = Sse.UnpackLow(r0, r2);
+        Vector128<float> high02 = Sse.UnpackHigh(r0, r2);
+        Vector128<float> low13 = Sse.UnpackLow(r1, r3);
+        Vector128<float> high13 = Sse.UnpackHigh(r1, r3);
+        Sse.UnpackLow(low02, low13).Store(target);
+        Sse.UnpackHigh(low02, low13).Store(target + ts);
+        Sse.UnpackLow(high02, high13).Store(target + (2 * ts));
+        Sse.UnpackHigh(high02, high13).Store(target + (3 * ts));
     }
 }

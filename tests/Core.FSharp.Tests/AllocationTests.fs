@@ -57,3 +57,10 @@ let ``the bytes of a call do not grow with the size of the intermediate values``
             bytesPerCall (fun () -> f x |> ignore))
 
     Assert.True(List.max bytes - List.min bytes < 256L, $"{bytes}")
+
+[<Fact>]
+let ``a compiled float32 function allocates no more than its float64 twin`` () =
+    let f x = Tensor.sum (Tensor.cumsum 0 (Tensor.exp x) * Tensor.sin x)
+    let bytes x = let g = Diff.compile (Diff.grad f) in bytesPerCall (fun () -> g x |> ignore)
+    let wide, single = bytes theta, bytes (Tensor.toFloat32 theta)
+    Assert.InRange(single, 0L, wide + 64L)

@@ -93,5 +93,10 @@ module internal Make =
         let n = List.fold (*) 1 shape
         Tensor.create shape (Array.init n (fun i -> Math.Sin(1.0 + 1.7 * float i + 0.9 * float seed)))
 
+    /// The same, of the shape and precision of a tensor.
+    let variedLike (seed: int) (t: Tensor) =
+        let v = varied seed (List.ofArray t.Shape)
+        if t.DType = DType.Float32 then Tensor.toFloat32 v else v
+
     /// The same, in (0.5, 1.5).
     let positive (seed: int) (shape: int list) = 1.0 + 0.5 * varied seed shape

@@ -17,17 +17,17 @@ let private samples: Lazy<IDictionary<string, Sample[]>> =
          for p in Primitives.all do
              found[p.Name] <- List()
 
-         let collect (variables: Node[]) (values: Node[]) (outputs: Node[]) =
+         let collect (isWanted: Primitive -> bool) (variables: Node[]) (values: Node[]) (outputs: Node[]) =
              for node in Graph.order 1L outputs do
-                 if node.Args.Length > 0 && found[node.Prim.Name].Count < 40 then
+                 if node.Args.Length > 0 && isWanted node.Prim && found[node.Prim.Name].Count < 40 then
                      found[node.Prim.Name].Add { Attr = node.Attr; Args = Substitute.apply variables values node.Args }
 
          let nodes (ts: Tensor[]) = ts |> Array.map (fun t -> t.Node)
 
-         for seed in 500..900 do
-             let program = ProgramGenerator.generate seed
+         let collectFrom isWanted (program: RandomProgram) =
+             let collect = collect isWanted
              let xs = RandomPrograms.inputs program
-             let variables = xs |> Array.map (fun x -> Graph.variable x.Shape)
+             let variables = nodes xs |> Array.map Graph.variableLike
              let handles = variables |> Array.map Tensor
              collect variables (nodes xs) (nodes (RandomPrograms.run program handles))
 
@@ -43,9 +43,15 @@ let private samples: Lazy<IDictionary<string, Sample[]>> =
 
              attempt (fun () ->
                  let pairs = xs |> Array.map (fun x -> Tensor.stack 0 [ x; 0.8 * x ])
-                 let batch = pairs |> Array.map (fun x -> Graph.variable x.Shape)
+                 let batch = nodes pairs |> Array.map Graph.variableLike
                  let mapped = Diff.vmap (RandomPrograms.run program) (batch |> Array.map Tensor)
                  collect batch (nodes pairs) (nodes mapped))
+
+         let isConversion p = List.exists (fun q -> obj.ReferenceEquals(p, q)) Precision.primitives
+
+         for seed in 500..900 do
+             collectFrom (isConversion >> not) (ProgramGenerator.generate seed)
+             collectFrom isConversion (ProgramGenerator.generateFloat32 seed)
 
          dict [ for entry in found -> entry.Key, entry.Value.ToArray() ])
 
@@ -64,10 +70,17 @@ let private linearArguments (p: Primitive) (count: int) =
     | Derivative.Rule _
     | Derivative.Series _ -> []
 
-let private filled (seed: int) (shape: int[]) = (varied seed (List.ofArray shape)).Node
+let private filled (seed: int) (like: Node) = (variedLike seed (Tensor like)).Node
+
+/// The tolerance where float64 is expected, and that of float32 where a conversion is tested: as many roundings.
+let private tolerance (p: Primitive) (inFloat64: float) =
+    if List.exists (fun q -> obj.ReferenceEquals(p, q)) Precision.primitives then
+        inFloat64 * Math.Pow(2.0, 29.0)
+    else
+        inFloat64
 
 /// The same elements in reverse order: inside every primitive's domain when the original is.
-let private reversed (x: Node) = Graph.constant x.Shape (Array.rev x.Data)
+let private reversed (x: Node) = Graph.constantOf x.DType x.Shape (Array.rev x.Data)
 
 [<Fact>]
 let ``names are unique`` () =
@@ -120,16 +133,16 @@ let ``transpose rule satisfies ⟨A x, w⟩ = ⟨x, Aᵀ w⟩ in every linear ar
                 | Derivative.Linear _ when List.contains j linear -> Graph.zeros a.Shape
                 | _ -> a
 
-            let x = filled 1 s.Args[i].Shape
+            let x = filled 1 s.Args[i]
             let args = s.Args |> Array.mapi (fun j a -> if j = i then x else others j a)
             let ax = Graph.bind p s.Attr args
-            let w = filled 2 ax.Shape
+            let w = filled 2 ax
             let atw = p.Transpose.Value s.Attr s.Args w i
             Check.shapes $"{name}: cotangent of argument {i}" x.Shape atw.Shape
 
             Check.number
                 $"{name}, argument {i}"
-                1e-12
+                (tolerance p 1e-12)
                 (Check.inner (Tensor ax) (Tensor w))
                 (Check.inner (Tensor x) (Tensor atw))
 
@@ -164,8 +177,61 @@ let ``compiled alone equals eager`` (name: string) =
     let p = find name
 
     for s in samples.Value[name] |> Array.truncate 15 do
-        let variables = s.Args |> Array.map (fun a -> Graph.variable a.Shape)
+        let variables = s.Args |> Array.map Graph.variableLike
         let graph = Graph.bind p s.Attr variables
         let eager = Graph.bind p s.Attr s.Args
         let compiled = (Program(variables, [| graph |]).Run s.Args)[0]
         Check.tensors name 1e-13 (Tensor eager) (Tensor compiled)
+
+/// A sample with its numbers rounded to float32, masks and indices as they are.
+let private inFloat32 (p: Primitive) (s: Sample) =
+    s.Args
+    |> Array.mapi (fun i a ->
+        if Graph.countsForType p i then
+            Precision.toFloat32 (Graph.adapt DType.Float64 a)
+        else
+            a)
+
+let private isConversion (p: Primitive) = List.exists (fun q -> obj.ReferenceEquals(p, q)) Precision.primitives
+
+/// Roundings of one operation: two, and one for each of at most 64 terms of a sum.
+let private oneOperation = 66.0 * Math.Pow(2.0, -24.0)
+
+[<Theory; MemberData(nameof primitiveNames)>]
+let ``in float32, eager is the rounded float64 value and compiled is near it`` (name: string) =
+    let p = find name
+
+    if not (isConversion p) then
+        for s in samples.Value[name] do
+            let args = inFloat32 p s
+            let wide = args |> Array.map (fun a -> Graph.constant a.Shape a.Data)
+            let expected = Graph.roundTo DType.Float32 (Graph.bind p s.Attr wide).Data
+            let eager = Graph.bind p s.Attr args
+            Assert.Equal(DType.Float32, eager.DType)
+            Assert.Equal<float[]>(expected, eager.Data)
+            let variables = args |> Array.map Graph.variableLike
+            let graph = Graph.bind p s.Attr variables
+            Assert.Equal(DType.Float32, graph.DType)
+            let compiled = (Program(variables, [| graph |]).Run args)[0]
+            Assert.Equal(DType.Float32, compiled.DType)
+            Check.tensors name oneOperation (Tensor eager) (Tensor compiled)
+
+            for x in compiled.Data do
+                Assert.True(Double.IsNaN x || float (float32 x) = x, $"{x:R} is no float32 number")
+
+[<Theory; MemberData(nameof primitiveNames)>]
+let ``in float32, a plan that reads stored results is right`` (name: string) =
+    let p = find name
+
+    if not (isConversion p) then
+        for s in samples.Value[name] |> Array.truncate 10 do
+            let args = inFloat32 p s
+            let variables = args |> Array.map Graph.variableLike
+            // A sum of each argument keeps it from being read in the caller's array: every operand is a float32 buffer.
+            let stored = variables |> Array.mapi (fun i v -> if Graph.countsForType p i then Linear.add v v else v)
+
+            let halves = args |> Array.mapi (fun i a -> if Graph.countsForType p i then Linear.scale 0.5 a else a)
+            let graph = Graph.bind p s.Attr stored
+            let totals = stored |> Array.map (fun a -> Linear.sum [| 0 .. a.Shape.Length - 1 |] a)
+            let results = Program(variables, Array.append [| graph |] totals).Run halves
+            Check.tensors name oneOperation (Tensor(Graph.bind p s.Attr args)) (Tensor results[0])

@@ -26,7 +26,7 @@ module internal ProgramGenerator =
     exception private Rejected
 
     /// A program under construction; every value is computed at once, so that its size and kinks are known.
-    type private Builder(random: Random, lengths: int[]) =
+    type private Builder(random: Random, lengths: int[], dtype: DType) =
         let values = List<Node>()
         let steps = List<ProgramStep>()
         /// Keys: too large to be the argument of anything but a draw.
@@ -44,13 +44,15 @@ module internal ProgramGenerator =
         member _.Length() = lengths[random.Next lengths.Length]
 
         /// ±(0.2 … 1.5).
-        member b.Number() = (0.2 + 1.3 * random.NextDouble()) * (if b.Flip() then 1.0 else -1.0)
+        member b.Number() =
+            let number = (0.2 + 1.3 * random.NextDouble()) * (if b.Flip() then 1.0 else -1.0)
+            if dtype = DType.Float32 then float (float32 number) else number
 
         member b.RandomShape(maxRank: int) = Array.init (random.Next(maxRank + 1)) (fun _ -> b.Length())
 
         member b.Input(shape: int[]) =
             let data = Array.init (int (Shape.size shape)) (fun _ -> b.Number())
-            values.Add(Graph.constant shape data)
+            values.Add(Graph.constantOf dtype shape data)
             inputCount <- inputCount + 1
             shape, data
 
@@ -67,12 +69,21 @@ module internal ProgramGenerator =
 
         member b.Constant(shape: int[]) =
             let data = Array.init (int (Shape.size shape)) (fun _ -> b.Number())
-            b.Add(Constant(shape, data), Graph.constant shape data)
+            b.Add(Constant(shape, data), Graph.constantOf dtype shape data)
 
-        member b.Data(shape: int[], data: float[]) = b.Add(Constant(shape, data), Graph.constant shape data)
+        member b.Data(shape: int[], data: float[]) = b.Add(Constant(shape, data), Graph.constantOf dtype shape data)
         member b.Full(shape: int[], value: float) = b.Add(Uniform(shape, value), Graph.full shape value)
 
         member b.Apply(primitive: Primitive, attr: Attr, [<ParamArray>] args: int[]) =
+            let counting =
+                args
+                |> Array.indexed
+                |> Array.filter (fun (i, a) -> Graph.countsForType primitive i && not values[a].IsWeak)
+                |> Array.map (fun (_, a) -> values[a].DType)
+
+            if (Array.distinct counting).Length > 1 then
+                raise Rejected
+
             b.Add(
                 Apply(primitive, attr, args),
                 RandomPrograms.apply primitive attr (args |> Array.map (fun i -> values[i]))
@@ -623,6 +634,17 @@ module internal ProgramGenerator =
             let stop = int (start + Shape.size shape)
             b.Apply(Movement.sliceP, Window([| int start |], [| stop |], [| 1 |]), result)
 
+    /// Through float64 and back, with a product between; only where there is float32.
+    let private precision primitive (b: Builder) =
+        let x = b.Any()
+        require (b.Value x).IsFloat32
+        let wide = b.Apply(Precision.toFloat64P, NoAttr, x)
+
+        if obj.ReferenceEquals(primitive, Precision.toFloat64P) then
+            wide
+        else
+            b.Apply(primitive, NoAttr, b.Apply(Linear.mulP, NoAttr, wide, wide))
+
     /// How to make a step with each primitive; a test demands an entry for every primitive of the table.
     let private makers: IDictionary<string, Builder -> int> =
         let permuted (b: Builder) =
@@ -651,6 +673,8 @@ module internal ProgramGenerator =
             "overlapAdd", overlapAdd
             "fourier", fourier
             "contract", contract
+            "toFloat32", precision Precision.toFloat32P
+            "toFloat64", precision Precision.toFloat64P
             "greater", separated Elementwise.greaterP
             "greaterEqual", separated Elementwise.greaterEqualP
             "equal", equal
@@ -722,9 +746,10 @@ module internal ProgramGenerator =
     let private table =
         lazy (Primitives.all |> List.filter (fun p -> makers.ContainsKey p.Name) |> Array.ofList)
 
-    /// A program from a seed, with axis lengths out of `lengths`, and steps that are made for primitives out of `table`.
-    let generateAmong (table: Primitive[]) (lengths: int[]) (seed: int) : RandomProgram =
-        let b = Builder(Random seed, lengths)
+    /// A program from a seed, with inputs and constants of a precision, axis lengths out of `lengths`, and steps that are made for
+    /// primitives out of `table`.
+    let private generateOf (dtype: DType) (table: Primitive[]) (lengths: int[]) (seed: int) : RandomProgram =
+        let b = Builder(Random seed, lengths, dtype)
 
         let inputs =
             Array.init (1 + b.Random.Next 3) (fun _ ->
@@ -759,10 +784,25 @@ module internal ProgramGenerator =
         |]
 
         let outputs = if sinks.Length = 0 then [| b.Count - 1 |] else sinks
-        RandomPrograms.withoutDeadSteps { Seed = seed; Inputs = inputs; Steps = b.Steps; Outputs = outputs }
 
-    /// A program from a seed, with axis lengths out of `lengths`.
+        RandomPrograms.withoutDeadSteps {
+            Seed = seed
+            DType = dtype
+            Inputs = inputs
+            Steps = b.Steps
+            Outputs = outputs
+        }
+
+    /// A float64 program from a seed, with axis lengths out of `lengths`, and steps that are made for primitives out of `table`.
+    let generateAmong (table: Primitive[]) (lengths: int[]) (seed: int) = generateOf DType.Float64 table lengths seed
+
+    /// A float64 program from a seed, with axis lengths out of `lengths`.
     let generateWith (lengths: int[]) (seed: int) = generateAmong table.Value lengths seed
+
+    /// A float32 program with axes of length 1 to 4; parts of it may be float64. Keys are float64, so there are none.
+    let generateFloat32 (seed: int) =
+        let isRandom (p: Primitive) = Randomness.primitives |> List.exists (fun q -> obj.ReferenceEquals(p, q))
+        generateOf DType.Float32 (table.Value |> Array.filter (isRandom >> not)) [| 1; 2; 3; 4 |] seed
 
     /// A program with axes of length 1 to 4.
     let generate (seed: int) = generateWith [| 1; 2; 3; 4 |] seed

@@ -33,7 +33,7 @@ let private forPrograms (make: int -> RandomProgram) (first: int) (count: int) (
 let private forAll first count property = forPrograms ProgramGenerator.generate first count property
 
 /// A direction for every tensor of a tree, with elements in (−1, 1).
-let private direction seed (xs: Tensor[]) = xs |> Array.mapi (fun i x -> varied (seed + 7 * i) (List.ofArray x.Shape))
+let private direction seed (xs: Tensor[]) = xs |> Array.mapi (fun i x -> variedLike (seed + 7 * i) x)
 
 let private batchSize = 3
 
@@ -63,7 +63,7 @@ let ``every primitive has a generator entry and occurs in programs`` () =
     let seen =
         [ 1..800 ]
         |> List.collect (fun seed ->
-            (ProgramGenerator.generate seed).Steps
+            Array.append (ProgramGenerator.generate seed).Steps (ProgramGenerator.generateFloat32 seed).Steps
             |> Array.choose (function
                 | Apply(p, _, _) -> Some p.Name
                 | _ -> None)
@@ -73,7 +73,7 @@ let ``every primitive has a generator entry and occurs in programs`` () =
 
     for p in Primitives.all do
         let times = defaultArg (Map.tryFind p.Name seen) 0
-        Assert.True(times >= 10, $"{p.Name} occurs only {times} times in 800 programs")
+        Assert.True(times >= 10, $"{p.Name} occurs only {times} times in 1600 programs")
 
 [<Fact>]
 let ``programs are not trivial`` () =

@@ -13,6 +13,8 @@ type internal ProgramStep =
 /// A random well-typed program as data, so that it can be printed and made smaller.
 type internal RandomProgram = {
     Seed: int
+    /// Precision of the inputs and constants.
+    DType: DType
     Inputs: (int[] * float[])[]
     Steps: ProgramStep[]
     /// Numbers of the values that the program returns.
@@ -29,6 +31,12 @@ module internal RandomPrograms =
         | Labels(a, b, out) -> Contraction.contract a b out args[0] args[1]
         | _ -> Graph.bind primitive attr args
 
+    let private isConversion (primitive: Primitive) =
+        Precision.primitives |> List.exists (fun p -> obj.ReferenceEquals(p, primitive))
+
+    /// The same program in float64, conversions left out.
+    let inFloat64 (program: RandomProgram) = { program with DType = DType.Float64 }
+
     let private isStop (primitive: Primitive) = obj.ReferenceEquals(primitive, Elementwise.stopGradientP)
 
     /// All values. With `frozen`, a stopGradient gives the value that it has there: what a derivative sees.
@@ -38,15 +46,17 @@ module internal RandomPrograms =
         for step in program.Steps do
             values.Add(
                 match step, frozen with
-                | Constant(shape, data), _ -> Graph.constant shape data
+                | Constant(shape, data), _ -> Graph.constantOf program.DType shape data
                 | Uniform(shape, value), _ -> Graph.full shape value
+                | Apply(p, _, args), _ when isConversion p && program.DType = DType.Float64 -> values[args[0]]
                 | Apply(p, _, _), Some at when isStop p -> at[values.Count]
                 | Apply(p, attr, args), _ -> apply p attr (args |> Array.map (fun i -> values[i]))
             )
 
         values.ToArray()
 
-    let inputs (program: RandomProgram) = program.Inputs |> Array.map (fun (shape, data) -> Tensor.create shape data)
+    let inputs (program: RandomProgram) =
+        program.Inputs |> Array.map (fun (shape, data) -> Tensor(Graph.constantOf program.DType shape data))
 
     /// The program as a function; on concrete tensors it runs node by node.
     let run (program: RandomProgram) (xs: Tensor[]) : Tensor[] =
@@ -61,10 +71,10 @@ module internal RandomPrograms =
             let values = allValues (Some at) program (xs |> Array.map (fun t -> t.Node))
             program.Outputs |> Array.map (fun i -> Tensor values[i])
 
-    /// A scalar function with second derivatives: Σ wᵢ yᵢ + ½ yᵢ² over all outputs.
+    /// A scalar function with second derivatives: Σ wᵢ yᵢ + ½ yᵢ² over all outputs, added in float64.
     let scalar (program: RandomProgram) (xs: Tensor[]) : Tensor =
         run program xs
-        |> Array.mapi (fun k y -> Tensor.sum (y * varied k (List.ofArray y.Shape) + 0.5 * y * y))
+        |> Array.mapi (fun k y -> Tensor.toFloat64 (Tensor.sum (y * variedLike k y + 0.5 * y * y)))
         |> Array.reduce (+)
 
     // ----- printing and making smaller -----
@@ -152,7 +162,7 @@ module internal RandomPrograms =
 
         for i in 0 .. program.Steps.Length - 1 do
             match program.Steps[i] with
-            | Apply _ ->
+            | Apply _ when values[first + i].DType = program.DType ->
                 let value = values[first + i]
 
                 {

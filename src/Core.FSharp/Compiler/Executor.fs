@@ -16,7 +16,7 @@ type internal Program(variables: Node[], outputs: Node[]) =
     member _.Run(values: Node[]) : Node[] =
         let results = lengths |> Array.map GC.AllocateUninitializedArray<double>
         plan.Run(values |> Array.map (fun v -> v.Data), results)
-        Array.map2 Graph.constant shapes results
+        Array.map3 (fun (o: Node) shape data -> Graph.constantOf o.DType shape data) outputs shapes results
 
 /// Evaluation of graphs at given values of their variables.
 module internal Executor =

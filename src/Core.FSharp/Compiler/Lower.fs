@@ -2,6 +2,7 @@ namespace Hesse
 
 open System
 open System.Collections.Generic
+open System.Runtime.InteropServices
 open Hesse.Kernels
 
 /// From a graph to a plan: schedule, fused loops, buffers.
@@ -11,7 +12,26 @@ module internal Lower =
         Slot: int
         /// The slot whose buffer it is: another one for views.
         Buffer: int
+        /// Whether the buffer holds float32. The caller's arrays hold float64 always.
+        IsSingle: bool
     }
+
+    /// Doubles that a buffer takes.
+    let private room (isSingle: bool) (elements: int64) = if isSingle then (elements + 1L) / 2L else elements
+
+    /// The elements of a constant as they stand in the constant region: padded to whole cache lines.
+    let private constantData (isSingle: bool) (data: double[]) : double[] =
+        let padded = Array.zeroCreate (int ((room isSingle data.LongLength + 7L) / 8L * 8L))
+
+        if isSingle then
+            let singles = MemoryMarshal.Cast<double, float32>(padded.AsSpan())
+
+            for i in 0 .. data.Length - 1 do
+                singles[i] <- float32 data[i]
+        else
+            data.CopyTo(padded, 0)
+
+        padded
 
     /// Registers of one fused loop are reused as soon as their value has been read for the last time.
     let private allocateRegisters (inputs: int) (body: Node[]) (register: Dictionary<Node, int>) =
@@ -41,7 +61,7 @@ module internal Lower =
                     next - 1)
 
     /// The fused loop that computes `root`, from the nodes that share it (arguments first).
-    let private fuse (root: Node) (body: Node[]) (slotOf: Node -> int) (outputSlot: int) (isVirtual: Node -> bool) =
+    let private fuse (root: Node) (body: Node[]) (placeOf: Node -> Place) (output: Place) (isVirtual: Node -> bool) =
         let inBody = HashSet<Node>(body, HashIdentity.Reference)
         let inputs = List<TileInput>()
         let register = Dictionary<Node, int>(HashIdentity.Reference)
@@ -60,11 +80,14 @@ module internal Lower =
 
                 constants[bits]
             | ValueNone ->
-                match arg.Attr with
-                | Spread(shape, axes) when isVirtual arg ->
-                    let source = arg.Args[0]
-                    inputs.Add(TileInput(slotOf source, 0L, Linear.broadcastStrides source.Shape shape axes, 0.0))
-                | _ -> inputs.Add(TileInput(slotOf arg, 0L, strides, 0.0))
+                let source, steps =
+                    match arg.Attr with
+                    | Spread(shape, axes) when isVirtual arg ->
+                        arg.Args[0], Linear.broadcastStrides arg.Args[0].Shape shape axes
+                    | _ -> arg, strides
+
+                let place = placeOf source
+                inputs.Add(TileInput(place.Slot, 0L, steps, 0.0, place.IsSingle))
 
                 inputs.Count - 1
 
@@ -84,7 +107,8 @@ module internal Lower =
                 | Lowering.Tile op -> TileInstruction(op, register[node], r 0, r 1, r 2)
                 | _ -> invalidOp "only elementwise operations are fused")
 
-        FusedStep(root.Shape, inputs.ToArray(), program, [| TileOutput(register[root], outputSlot) |]) :> Step
+        FusedStep(root.Shape, inputs.ToArray(), program, [| TileOutput(register[root], output.Slot, output.IsSingle) |])
+        :> Step
 
     /// Refuses a plan that would not fit, naming its largest buffers.
     let private checkMemory (arena: int64) (buffers: seq<Node>) =
@@ -116,7 +140,9 @@ module internal Lower =
                 && Array.forall whole [| first + 1 .. node.Shape.Length - 1 |]
                 && not (node.Args[0].IsConcrete)
             then
-                Some(Array.fold2 (fun at i stride -> at + int64 i * stride) 0L start (Shape.strides from))
+                let offset = Array.fold2 (fun at i stride -> at + int64 i * stride) 0L start (Shape.strides from)
+                // Slots begin at whole doubles.
+                if node.IsFloat32 && offset % 2L <> 0L then None else Some offset
             else
                 None
         | _ -> None
@@ -144,22 +170,25 @@ module internal Lower =
         let constants = List<double[]>()
         let mutable constantSize = 0L
 
-        let newSlot (node: Node) offset =
+        let newSlot isSingle offset =
             offsets.Add offset
-            places[node] <- { Slot = offsets.Count - 1; Buffer = offsets.Count - 1 }
+            { Slot = offsets.Count - 1; Buffer = offsets.Count - 1; IsSingle = isSingle }
 
         for v in variables do
-            newSlot v 0L
+            places[v] <- newSlot false 0L
 
-        let slotOf (node: Node) =
+        let newConstant isSingle (node: Node) =
+            let place = newSlot isSingle (-1L - constantSize)
+            let data = constantData isSingle node.Data
+            constants.Add data
+            constantSize <- constantSize + data.LongLength
+            place
+
+        let placeOf (node: Node) =
             if node.IsConcrete && not (places.ContainsKey node) then
-                newSlot node (-1L - constantSize)
-                let padded = Array.zeroCreate (int ((int64 node.Data.Length + 7L) / 8L * 8L))
-                node.Data.CopyTo(padded, 0)
-                constants.Add padded
-                constantSize <- constantSize + int64 padded.Length
+                places[node] <- newConstant node.IsFloat32 node
 
-            places[node].Slot
+            places[node]
 
         let isStored (node: Node) =
             match root.TryGetValue node with
@@ -222,25 +251,91 @@ module internal Lower =
 
         /// A slot for what begins `from` elements after an argument.
         let view (node: Node) (from: int64) =
-            let source = slotOf node.Args[0]
-            let buffer = places[node.Args[0]].Buffer
+            let source = placeOf node.Args[0]
 
             let slot =
-                if buffer >= variables.Length then
-                    offsets.Add(if offsets[source] < 0L then offsets[source] - from else offsets[source] + from)
+                if source.Buffer >= variables.Length then
+                    let from = if source.IsSingle then from / 2L else from
+                    let start = offsets[source.Slot]
+                    offsets.Add(if start < 0L then start - from else start + from)
                     offsets.Count - 1
                 else
                     // Only the caller knows where a variable's array is.
-                    let from = from + viewedFrom source
+                    let from = from + viewedFrom source.Slot
 
                     if from = 0L then
-                        buffer
+                        source.Buffer
                     else
                         offsets.Add 0L
-                        inputViews.Add(InputView(offsets.Count - 1, buffer, from))
+                        inputViews.Add(InputView(offsets.Count - 1, source.Buffer, from))
                         offsets.Count - 1
 
-            places[node] <- { Slot = slot; Buffer = buffer }
+            places[node] <- { source with Slot = slot }
+
+        let take isSingle (size: int64) = newSlot isSingle (arena.Take(room isSingle size))
+
+        let convert (source: Place) (target: Place) (size: int64) =
+            steps.Add(ConvertStep(source.Slot, target.Slot, size, target.IsSingle))
+
+        // The caller's arrays hold float64. A loop reads float32 variables there; for other steps they are narrowed once.
+        let isNarrowed = HashSet<Node>(HashIdentity.Reference)
+
+        for node in stored do
+            match node.Prim.Lower with
+            | Lowering.Steps _ when not (isView node) ->
+                for a in node.Args do
+                    if not (isVirtual a) && Graph.isVariable (owner a) && a.IsFloat32 then
+                        isNarrowed.Add(owner a) |> ignore
+            | _ -> ()
+
+        for v in variables do
+            if isNarrowed.Contains v then
+                let there = take true (Shape.size v.Shape)
+                convert places[v] there (Shape.size v.Shape)
+                places[v] <- there
+
+        /// The steps of an operation that is no loop. Its float32 kernels, if it has them, work on the buffers as they are; else
+        /// the operands are widened around its float64 kernels. Indices are float64 for both.
+        let addSteps make (node: Node) =
+            let operands = node.Args |> Array.map placeOf
+            let out = places[node]
+
+            let stepsOn (operands: Place[]) (out: Place) : Step list =
+                let shapes = node.Args |> Array.map (fun a -> a.Shape)
+                make node.Attr shapes node.Shape (operands |> Array.map (fun p -> p.Slot)) out.Slot
+
+            let scratch = List<Place>()
+
+            let widened isSingle size =
+                let place = take isSingle size
+                scratch.Add place
+                place
+
+            let isNative = out.IsSingle && stepsOn operands out |> List.forall (fun step -> step.HasSingle)
+
+            let wide =
+                operands
+                |> Array.mapi (fun i place ->
+                    if place.IsSingle && not (isNative && Graph.countsForType node.Prim i) then
+                        let size = Shape.size node.Args[i].Shape
+                        let there = widened false size
+                        convert place there size
+                        there
+                    else
+                        place)
+
+            if isNative then
+                for step in stepsOn wide out do
+                    steps.Add(step.ToSingle())
+            elif out.IsSingle then
+                let there = widened false (Shape.size node.Shape)
+                steps.AddRange(stepsOn wide there)
+                convert there out (Shape.size node.Shape)
+            else
+                steps.AddRange(stepsOn wide out)
+
+            for place in scratch do
+                arena.Release offsets[place.Slot]
 
         stored
         |> Array.iteri (fun i node ->
@@ -249,32 +344,39 @@ module internal Lower =
             if isView node then
                 view node (pieceOffset node |> Option.defaultValue 0L)
             else
-                newSlot node (arena.Take(Shape.size node.Shape))
-
-            let out = places[node].Slot
+                places[node] <- take node.IsFloat32 (Shape.size node.Shape)
 
             match node.Prim.Lower with
             | _ when isView node -> ()
             | Lowering.View
             | Lowering.Input -> ()
-            | Lowering.Tile _ -> steps.Add(fuse node (groups[node].ToArray()) slotOf out isVirtual)
-            | Lowering.Steps make ->
-                let shapes = node.Args |> Array.map (fun a -> a.Shape)
-                steps.AddRange(make node.Attr shapes node.Shape (node.Args |> Array.map slotOf) out)
+            | Lowering.Tile _ -> steps.Add(fuse node (groups[node].ToArray()) placeOf places[node] isVirtual)
+            | Lowering.Steps make -> addSteps make node
             | Lowering.Working(size, make) ->
-                let shapes = node.Args |> Array.map (fun a -> a.Shape)
-                let slots = node.Args |> Array.map slotOf
-                let memory = arena.Take(size node.Attr)
-                offsets.Add memory
-                steps.AddRange(make node.Attr shapes node.Shape slots out (offsets.Count - 1))
-                arena.Release memory
+                let memory = newSlot false (arena.Take(size node.Attr))
+                addSteps (fun attr s shape slots out -> make attr s shape slots out memory.Slot) node
+                arena.Release offsets[memory.Slot]
 
             // Buffers whose last reader this was are free from the next step on.
             for a in arguments |> List.map owner |> List.distinctBy (fun a -> a.Id) do
-                if lastRead[a] = i && not a.IsConcrete && not (Graph.isVariable a) then
+                if lastRead[a] = i && not a.IsConcrete && places[a].Buffer >= variables.Length then
                     arena.Release(offsets[places[a].Slot]))
 
-        let outputSlots = outputs |> Array.map slotOf
+        // Float32 results are widened into the caller's arrays; those slots have no memory besides.
+        let outputPlaces =
+            outputs
+            |> Array.map (fun o ->
+                if o.IsConcrete then
+                    newConstant false o
+                else
+                    match places[o] with
+                    | place when place.IsSingle ->
+                        let there = newSlot false 0L
+                        convert place there (Shape.size o.Shape)
+                        there
+                    | place -> place)
+
+        let outputSlots = outputPlaces |> Array.map (fun p -> p.Slot)
         let outputSizes = outputs |> Array.map (fun o -> Shape.size o.Shape)
         checkMemory arena.Size stored
 
@@ -283,7 +385,9 @@ module internal Lower =
         let occurrences = outputs |> Array.countBy (fun o -> o.Id) |> dict
 
         let isDirect (o: Node) =
-            not (o.IsConcrete || Graph.isVariable o || isView o || viewed.Contains o) && occurrences[o.Id] = 1
+            not o.IsConcrete
+            && (places[o].IsSingle
+                || not (Graph.isVariable o || isView o || viewed.Contains o) && occurrences[o.Id] = 1)
 
         PlanSpec(
             steps.ToArray(),

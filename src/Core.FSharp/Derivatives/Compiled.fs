@@ -6,10 +6,11 @@ open Hesse.Tracing
 
 /// Functions that are traced once and then run as plans.
 module internal Compiled =
-    /// Two argument trees share a plan when shapes and everything else in them are equal.
+    /// Two argument trees share a plan when shapes, precisions and everything else in them are equal.
     [<CustomEquality; NoComparison>]
     type private Signature = {
         Shapes: int[][]
+        DTypes: DType[]
         Statics: obj[]
     } with
 
@@ -17,6 +18,7 @@ module internal Compiled =
             match other with
             | :? Signature as b ->
                 a.Shapes = b.Shapes
+                && a.DTypes = b.DTypes
                 && a.Statics.Length = b.Statics.Length
                 && Array.forall2 (fun (p: obj) q -> Object.Equals(p, q)) a.Statics b.Statics
             | _ -> false
@@ -50,7 +52,11 @@ module internal Compiled =
             if leaves |> Array.exists (fun t -> not t.IsConcrete) then
                 f x
             else
-                let signature = { Shapes = leaves |> Array.map (fun t -> t.Node.Shape); Statics = statics }
+                let signature = {
+                    Shapes = leaves |> Array.map (fun t -> t.Node.Shape)
+                    DTypes = leaves |> Array.map (fun t -> t.Node.DType)
+                    Statics = statics
+                }
 
                 let plan =
                     lock plans (fun () ->

@@ -28,7 +28,7 @@ module internal CustomRules =
             let outside = Custom.captured (Substitute.oldest t.Variables) t.Outputs
             let primal = pack (Substitute.apply t.Variables t.Values t.Outputs)
             let arguments, tangents = variablesLike t.Variables, variablesLike t.Variables
-            let result = Graph.variable primal.Shape
+            let result = Graph.variableLike primal
             let y = t.Result(unpack t.Outputs result)
             let dy = tangentOf t (rebuild (Array.map tensor arguments)) y tangents
             matching "customDerivative" "tangent of the rule" t.Outputs dy

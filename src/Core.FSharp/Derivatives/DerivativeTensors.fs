@@ -77,7 +77,7 @@ module internal DerivativeTensors =
             let m = count t.Outputs
             let covectors, rows = Directions.batch m cotangents (pullback t.Variables t.Outputs cotangents)
             let seeds, outputs = forward (order - 1) t [| Directions.flattenRows m rows |]
-            let unit = Directions.basis (t.Outputs |> Array.map (fun y -> y.Shape)) 0 m
+            let unit = Directions.basis t.Outputs 0 m
             Array.append covectors seeds, Array.append unit (bases t (order - 1)), outputs
 
         route "forward over reverse" t build (asTensor order x t true)
@@ -106,7 +106,7 @@ module internal DerivativeTensors =
         let rows from number =
             Array.init order (fun axis ->
                 Array.init number (fun k -> if from + k < sets.Value.Length then sets.Value[from + k][axis] else -1)
-                |> Directions.units (shapesOf t))
+                |> Directions.units t.Variables)
             |> Array.concat
 
         // C(p + k − 1, k), without making the sets.

@@ -79,8 +79,8 @@ module internal Directional =
         let k = Array.sum times
         let lines = polarisation times
         let count = lines.Length
-        let multiples = Graph.constant [| count; times.Length |] (lines |> Array.collect fst)
-        let weights = Graph.constant [| count |] (lines |> Array.map snd)
+        let multiples = Graph.weak [| count; times.Length |] (lines |> Array.collect fst)
+        let weights = Graph.weak [| count |] (lines |> Array.map snd)
         let tangents = variablesLike t.Variables
         let terms = Monomials.Line k
 

@@ -25,7 +25,7 @@ module internal Directions =
         | None ->
             let perDirection =
                 Graph.order (Substitute.oldest variables) outputs
-                |> Array.sumBy (fun n -> 8.0 * float (Shape.size n.Shape))
+                |> Array.sumBy (fun n -> (if n.IsFloat32 then 4.0 else 8.0) * float (Shape.size n.Shape))
 
             max 1 (min count (int (blockBytes / max 8.0 perDirection)))
 
@@ -35,13 +35,13 @@ module internal Directions =
         | Some c when c < 1 -> Shape.fail $"{name}: chunk is {c}; want at least 1, or None to have it chosen"
         | _ -> ()
 
-    /// Unit directions along elements of `shapes`, numbered through, cut to those shapes; zeros for a number that is out of range.
-    let units (shapes: int[][]) (elements: int[]) : Node[] =
-        let sizes = shapes |> Array.map (Shape.length "jacobian")
+    /// Unit directions along elements of `nodes`, numbered through, cut to their shapes; zeros for a number that is out of range.
+    let units (nodes: Node[]) (elements: int[]) : Node[] =
+        let sizes = nodes |> Array.map (fun n -> Shape.length "jacobian" n.Shape)
         let starts = Array.scan (+) 0 sizes
 
-        shapes
-        |> Array.mapi (fun i shape ->
+        nodes
+        |> Array.mapi (fun i node ->
             let data = Array.zeroCreate (elements.Length * sizes[i])
 
             elements
@@ -51,10 +51,10 @@ module internal Directions =
                 if column >= 0 && column < sizes[i] then
                     data[row * sizes[i] + column] <- 1.0)
 
-            Graph.constant (Array.append [| elements.Length |] shape) data)
+            Graph.constantOf node.DType (Array.append [| elements.Length |] node.Shape) data)
 
-    /// Rows `from` .. `from + count − 1` of the identity of all elements of `shapes`, cut to those shapes.
-    let basis (shapes: int[][]) (from: int) (count: int) : Node[] = units shapes (Array.init count ((+) from))
+    /// Rows `from` .. `from + count − 1` of the identity of all elements of `nodes`, cut to their shapes.
+    let basis (nodes: Node[]) (from: int) (count: int) : Node[] = units nodes (Array.init count ((+) from))
 
     /// Parts of given rows, zeros past their end.
     let ofRows (rows: Node[]) (from: int) (count: int) : Node[] =
@@ -64,7 +64,7 @@ module internal Directions =
             let data = Array.zeroCreate (count * width)
             let kept = max 0 (min count (row.Shape[0] - from))
             Array.Copy(row.Data, from * width, data, 0, kept * width)
-            Graph.constant (Array.append [| count |] row.Shape[1..]) data)
+            Graph.constantOf row.DType (Array.append [| count |] row.Shape[1..]) data)
 
     /// True when a graph in these variables can run at these values, block by block.
     let runs (variables: Node[]) (values: Node[]) (outputs: Node[]) =
@@ -90,7 +90,10 @@ module internal Directions =
 
     /// The variables of a block of directions and the outputs for all of it.
     let batch (block: int) (linear: Node[]) (outputs: Node[]) : Node[] * Node[] =
-        let seeds = linear |> Array.map (fun v -> Graph.variable (Array.append [| block |] v.Shape))
+        let seeds =
+            linear
+            |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| block |] v.Shape))
+
         seeds, Batch.apply block linear seeds outputs
 
     /// The last block is filled up with zero directions, whose results are not kept.
@@ -118,12 +121,12 @@ module internal Directions =
             parts
             |> Array.iteri (fun o part -> Array.Copy(part.Data, 0, results[o], from * rowSizes[o], kept * rowSizes[o])))
 
-        Array.map2 Graph.constant resultShapes results
+        Array.map3 (fun (y: Node) shape data -> Graph.constantOf y.DType shape data) outputs resultShapes results
 
     /// A graph in `variables` and a direction `linear`, for each of many directions. Result o has shape [count; shape of output o].
     let over chunk (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) (count: int) rows : Node[] =
         if count = 0 then
-            outputs |> Array.map (fun y -> Graph.zeros (Array.append [| 0 |] y.Shape))
+            outputs |> Array.map (fun y -> Graph.fullOf y.DType (Array.append [| 0 |] y.Shape) 0.0)
         elif runs (Array.append variables linear) values outputs then
             inBlocks chunk variables values linear outputs count rows
         else
@@ -131,8 +134,8 @@ module internal Directions =
 
     /// The same for the whole basis of the directions' space.
     let overBasis chunk (variables: Node[]) (values: Node[]) (linear: Node[]) (outputs: Node[]) : Node[] =
-        let shapes = linear |> Array.map (fun v -> v.Shape)
-        over chunk variables values linear outputs (shapes |> Array.sumBy (Shape.length "jacobian")) (basis shapes)
+        let count = linear |> Array.sumBy (fun v -> Shape.length "jacobian" v.Shape)
+        over chunk variables values linear outputs count (basis linear)
 
     /// What `over` would take, block by block; one block alone holds memory on each core.
     let cost chunk (linear: Node[]) (outputs: Node[]) (count: int) : Cost =

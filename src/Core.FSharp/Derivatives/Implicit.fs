@@ -26,7 +26,7 @@ module internal Implicit =
         let directions = variablesLike variables
         let linear = pushforward variables directions outputs
 
-        Batch.apply n directions (Directions.basis (variables |> Array.map (fun v -> v.Shape)) 0 n) linear
+        Batch.apply n directions (Directions.basis variables 0 n) linear
         |> Directions.flattenRows n
 
     /// dx = −(∂F/∂x)⁻¹ (∂F/∂a) da as a packed vector, in terms of a, x and da.
@@ -64,7 +64,7 @@ module internal Implicit =
             let f = Custom.close oldest outside stand f
             let arguments = Array.append parameters stand
             let tangents = variablesLike arguments
-            let result = Graph.variable [| n |]
+            let result = Graph.variableOf start[0].DType [| n |]
             let tangent = tangentOf name arguments tangents unknowns f n
             let tangent = (Substitute.apply unknowns (CustomRules.unpack start result) [| tangent |])[0]
 

@@ -16,18 +16,20 @@ module internal Laplacians =
 
     /// The graph for `block` directions: its variables (directions, then weights) and outputs.
     let private graph (t: Trace<'Y>) (weights: Node option) (wantFirst: bool) (block: int) =
-        let seeds = t.Variables |> Array.map (fun v -> Graph.variable (Array.append [| block |] v.Shape))
+        let seeds =
+            t.Variables
+            |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| block |] v.Shape))
 
         let weightVariable =
             match weights with
-            | Some _ -> Graph.variable [| block |]
+            | Some w -> Graph.variableOf w.DType [| block |]
             | None -> Graph.full [| block |] 1.0
 
         let carried = Collapse.apply block weightVariable t.Variables seeds t.Outputs
 
         let second =
             Array.map2
-                (fun (y: Node) struct (_, s) -> s |> Option.defaultWith (fun () -> Graph.zeros y.Shape))
+                (fun (y: Node) struct (_, s) -> s |> Option.defaultWith (fun () -> Graph.zerosLike y))
                 t.Outputs
                 carried
 
@@ -35,7 +37,7 @@ module internal Laplacians =
             if wantFirst then
                 Array.map2
                     (fun (y: Node) struct (f, _) ->
-                        f |> Option.defaultWith (fun () -> Graph.zeros (Array.append [| block |] y.Shape)))
+                        f |> Option.defaultWith (fun () -> Graph.fullOf y.DType (Array.append [| block |] y.Shape) 0.0))
                     t.Outputs
                     carried
             else
@@ -69,10 +71,10 @@ module internal Laplacians =
             {
                 First =
                     if wantFirst then
-                        t.Outputs |> Array.map (fun y -> Graph.zeros (Array.append [| 0 |] y.Shape))
+                        t.Outputs |> Array.map (fun y -> Graph.fullOf y.DType (Array.append [| 0 |] y.Shape) 0.0)
                     else
                         [||]
-                Second = t.Outputs |> Array.map (fun y -> Graph.zeros y.Shape)
+                Second = t.Outputs |> Array.map Graph.zerosLike
             }
         elif directionsAreConcrete && Directions.runs t.Variables t.Values t.Outputs then
             let block = blockOf chunk t count
@@ -102,7 +104,7 @@ module internal Laplacians =
             { Second = parts[.. outputs - 1]; First = parts[outputs..] }
 
     let private size (t: Trace<'Y>) = t.Variables |> Array.sumBy (fun v -> Shape.length "laplacian" v.Shape)
-    let private basisOf (t: Trace<'Y>) = t.Variables |> Array.map (fun v -> v.Shape) |> Directions.basis
+    let private basisOf (t: Trace<'Y>) = Directions.basis t.Variables
 
     let laplacian (f: 'X -> Tensor) (x: 'X) : Tensor =
         let t = trace f x
@@ -128,6 +130,14 @@ module internal Laplacians =
         let rows = Directions.overBasis None t.Variables t.Values tangents second
         tensor (Directions.asColumns x t.Variables rows[0])
 
+    /// The weights in the precision of the argument.
+    let private weightsFor (name: string) (t: Trace<'Y>) (weights: Tensor) =
+        Graph.checkTypes name (Array.append [| weights.Node |] t.Variables)
+
+        match t.Variables with
+        | [||] -> weights.Node
+        | variables -> Graph.adapt variables[0].DType weights.Node
+
     let laplacianAlong (weights: Tensor) (directions: 'X) (f: 'X -> 'Y) (x: 'X) : 'Y =
         let t = trace f x
         let rows = nodesOf directions
@@ -138,18 +148,22 @@ module internal Laplacians =
             | other ->
                 Shape.fail $"laplacianAlong: weights of shape {Shape.show other}; want [m], one for each direction"
 
-        let wanted = t.Variables |> Array.map (fun v -> Graph.variable (Array.append [| count |] v.Shape))
+        let wanted =
+            t.Variables
+            |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| count |] v.Shape))
         matching "laplacianAlong" "tree of directions" wanted rows
 
+        let weights = weightsFor "laplacianAlong" t weights
         let part from number = if number = count && from = 0 then rows else Directions.ofRows rows from number
 
-        t.Result((sums None t (Some weights.Node) false count part).Second)
+        t.Result((sums None t (Some weights) false count part).Second)
 
     /// Eigenvectors of the symmetric part of a weight matrix, with the eigenvalues that are not zero to rounding.
     let private factor (a: Tensor) : Tensor * Tensor =
         let values, vectors = Linalg.eigh a
         let scale = values.toArray () |> Array.fold (fun m v -> max m (abs v)) 0.0
-        let cut = float values.Size * 2.2e-16 * scale
+        let rounding = if a.DType = DType.Float32 then 1.2e-7 else 2.2e-16
+        let cut = float values.Size * rounding * scale
 
         let kept =
             values.toArray () |> Array.indexed |> Array.filter (fun (_, v) -> abs v > cut) |> Array.map fst
@@ -177,6 +191,8 @@ module internal Laplacians =
             |> Array.mapi (fun i s ->
                 slice [| 0; starts[i] |] [| count; starts[i + 1] |] [| 1; 1 |] rows.Node
                 |> reshape (Array.append [| count |] s))
+
+        let weights = Tensor(weightsFor "laplacianWith" t weights)
 
         match weights.Shape with
         | [| n |] when n = p ->

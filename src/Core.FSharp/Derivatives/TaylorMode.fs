@@ -11,7 +11,7 @@ module internal TaylorMode =
             for i in 0 .. t.Outputs.Length - 1 do
                 match coefficients[i][p] with
                 | Some c -> scale (weight p) c
-                | None -> Graph.zeros t.Outputs[i].Shape
+                | None -> Graph.zerosLike t.Outputs[i]
     |]
 
     let private run (t: Trace<'Y>) (variables: Node[]) (values: Node[]) (outputs: Node[]) : 'Y[] =

@@ -99,7 +99,7 @@ module internal Vectorise =
 
         let variables =
             Array.map2
-                (fun mapped (n: Node) -> Graph.variable (if mapped then n.Shape[1..] else n.Shape))
+                (fun mapped (n: Node) -> Graph.variableOf n.DType (if mapped then n.Shape[1..] else n.Shape))
                 isMapped
                 values
 

@@ -287,7 +287,9 @@ module internal IntervalFunctions =
 
     let eval (op: TileOp) (a: Interval) (b: Interval) (c: Interval) : Interval =
         match op with
-        | TileOp.Copy -> a
+        | TileOp.Copy
+        | TileOp.Narrow
+        | TileOp.Widen -> a
         | TileOp.Neg -> neg a
         | TileOp.Add -> add a b
         | TileOp.Sub -> add a (neg b)

@@ -69,9 +69,9 @@ module internal Factorisations =
 
     // ----- symmetric eigenvalues ----------------------------------------------------------------------------------
 
-    /// Two eigenvalues or singular values are taken as equal when they differ by no more than this times n times the largest.
-    [<Literal>]
-    let private equalValues = 1e-14
+    /// Two eigenvalues or singular values are taken as equal when they differ by no more than this times n times the largest: 45
+    /// roundings.
+    let private equalValues (values: Node) = if values.IsFloat32 then 5.4e-6 else 1e-14
 
     /// The matrix f(x_i, x_j) of each vector x.
     let private pairs (f: Node -> Node -> Node) (x: Node) =
@@ -84,7 +84,7 @@ module internal Factorisations =
         let r = values.Shape.Length
         let largest = Elementwise.maxOver [| r - 1 |] (Elementwise.abs values)
 
-        let limit = broadcast x.Shape [| 0 .. r - 2 |] (scale (equalValues * float (last values)) largest)
+        let limit = broadcast x.Shape [| 0 .. r - 2 |] (scale (equalValues values * float (last values)) largest)
 
         let isZero = Elementwise.greaterEqual limit (Elementwise.abs x)
         let one = full x.Shape 1.0

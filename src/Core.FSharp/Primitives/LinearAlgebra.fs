@@ -23,7 +23,7 @@ module internal LinearAlgebra =
     let private everyMatrix (shape: int[]) (element: int -> int -> float) =
         let r = shape.Length
         let m, n = shape[r - 2], shape[r - 1]
-        let matrix = constant [| m; n |] (Array.init (m * n) (fun k -> element (k / n) (k % n)))
+        let matrix = weak [| m; n |] (Array.init (m * n) (fun k -> element (k / n) (k % n)))
         broadcast shape [| r - 2; r - 1 |] matrix
 
     let identity (shape: int[]) = everyMatrix shape (fun i j -> if i = j then 1.0 else 0.0)

@@ -7,6 +7,7 @@ module internal Primitives =
             Linear.primitives
             Movement.primitives
             Windows.primitives
+            Precision.primitives
             Contraction.primitives
             Elementwise.primitives
             Special.primitives

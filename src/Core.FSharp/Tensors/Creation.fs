@@ -6,21 +6,17 @@ module TensorCreation =
     /// Tensors from values, and values of tensors.
     [<RequireQualifiedAccess>]
     module Tensor =
-        /// <summary>A tensor of rank 0.</summary>
+        /// <summary>A tensor of rank 0; beside a float32 tensor it is float32, else float64.</summary>
         /// <param name="value">Its value.</param>
         let scalar (value: float) = Tensor(Graph.full [||] value)
 
-        /// <summary>A tensor from its elements.</summary>
+        /// <summary>A float64 tensor from its elements.</summary>
         /// <param name="shape">Axis lengths.</param>
         /// <param name="data">The elements, row-major; as many as the shape holds. Copied.</param>
         /// <exception cref="T:Hesse.HesseException">The number of elements does not fit the shape.</exception>
         let create (shape: int seq) (data: float[]) =
             let shape = Array.ofSeq shape
-
-            if shape |> Array.exists (fun d -> d < 0) || Shape.size shape <> int64 data.Length then
-                Shape.fail
-                    $"create: shape {Shape.show shape} does not hold {data.Length} elements; want {Shape.size shape}"
-
+            Shape.checkHolds "create" shape data.Length
             Tensor(Graph.constant shape (Array.copy data))
 
         /// <summary>A vector.</summary>
@@ -32,7 +28,7 @@ module TensorCreation =
         let ofArray2D (data: float[,]) =
             create [ Array2D.length1 data; Array2D.length2 data ] (data |> Seq.cast<float> |> Array.ofSeq)
 
-        /// <summary>A tensor of one repeated value.</summary>
+        /// <summary>A tensor of one repeated value; beside a float32 tensor it is float32, else float64.</summary>
         /// <param name="shape">Axis lengths.</param>
         /// <param name="value">The value.</param>
         let full (shape: int seq) (value: float) =
@@ -43,11 +39,11 @@ module TensorCreation =
 
             Tensor(Graph.full shape value)
 
-        /// <summary>Zeros.</summary>
+        /// <summary>Zeros; beside a float32 tensor they are float32, else float64.</summary>
         /// <param name="shape">Axis lengths.</param>
         let zeros (shape: int seq) = full shape 0.0
 
-        /// <summary>Ones.</summary>
+        /// <summary>Ones; beside a float32 tensor they are float32, else float64.</summary>
         /// <param name="shape">Axis lengths.</param>
         let ones (shape: int seq) = full shape 1.0
 

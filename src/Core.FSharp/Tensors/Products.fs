@@ -21,7 +21,9 @@ module TensorProducts =
         /// <param name="a">Shape [..; m; k] or [k].</param>
         /// <param name="b">Shape [..; k; n] or [k].</param>
         /// <exception cref="T:Hesse.HesseException">Inner or batch sizes differ.</exception>
-        let matmul (a: Tensor) (b: Tensor) = Tensor(Contraction.matmul a.Node b.Node)
+        let matmul (a: Tensor) (b: Tensor) =
+            Graph.checkTypes "matmul" [| a.Node; b.Node |]
+            Tensor(Contraction.matmul a.Node b.Node)
 
         /// <summary>Inner product of two tensors of one shape; shape [].</summary>
         /// <param name="a">Any shape.</param>
@@ -31,6 +33,7 @@ module TensorProducts =
                 Shape.fail
                     $"dot: expected one shape, got {Shape.show a.Node.Shape} and {Shape.show b.Node.Shape}; use matmul or einsum"
 
+            Graph.checkTypes "dot" [| a.Node; b.Node |]
             let labels = [| 0 .. a.Rank - 1 |]
             Tensor(Contraction.contract labels labels [||] a.Node b.Node)
 
@@ -39,7 +42,9 @@ module TensorProducts =
         /// <param name="operands">As many as the notation names.</param>
         /// <exception cref="T:Hesse.HesseException">Notation and shapes do not fit.</exception>
         let einsum (spec: string) (operands: Tensor seq) =
-            Tensor(Einsum.apply spec (operands |> Seq.map (fun (t: Tensor) -> t.Node) |> Array.ofSeq))
+            let nodes = operands |> Seq.map (fun (t: Tensor) -> t.Node) |> Array.ofSeq
+            Graph.checkTypes "einsum" nodes
+            Tensor(Einsum.apply spec nodes)
 
         /// <summary>Sum of the diagonal of a square matrix; shape [].</summary>
         /// <param name="t">Shape [n; n].</param>

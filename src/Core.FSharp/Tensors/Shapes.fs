@@ -97,7 +97,7 @@ module TensorShapes =
 
         /// <summary>Elements along an axis at given indices (also called take); indices may repeat.</summary>
         /// <param name="axis">The axis; negative counts from the end.</param>
-        /// <param name="indices">Whole numbers 0 .. length − 1; shape [count].</param>
+        /// <param name="indices">Whole numbers 0 .. length − 1, of either precision (float32 holds them up to 2²⁴); shape [count].</param>
         /// <param name="t">Any shape with that axis.</param>
         let gather (axis: int) (indices: Tensor) (t: Tensor) =
             if indices.Rank <> 1 then

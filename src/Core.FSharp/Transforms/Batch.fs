@@ -7,7 +7,7 @@ module internal Batch =
     /// Outputs for a batch of `size` values of the variables; each value in `values` has shape [size; shape of its variable].
     let apply (size: int) (variables: Node[]) (values: Node[]) (outputs: Node[]) : Node[] =
         let batched = Dictionary<Node, Node>(HashIdentity.Reference)
-        Array.iter2 (fun v value -> batched[v] <- value) variables values
+        Array.iter2 (fun (v: Node) value -> batched[v] <- Graph.adapt v.DType value) variables values
 
         for node in Graph.order (Substitute.oldest variables) outputs do
             if not (batched.ContainsKey node) then

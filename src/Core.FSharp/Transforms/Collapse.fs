@@ -30,7 +30,7 @@ module internal Collapse =
 
     /// What `build` makes of one direction's values, for all directions: `batched` hold these values with a leading axis.
     let private forEach (size: int) (batched: Node option[]) (build: Node option[] -> Node option) : Node option =
-        let stand = batched |> Array.map (Option.map (fun b -> Graph.variable b.Shape[1..]))
+        let stand = batched |> Array.map (Option.map (fun b -> Graph.variableOf b.DType b.Shape[1..]))
 
         build stand
         |> Option.map (fun y ->
@@ -68,10 +68,10 @@ module internal Collapse =
 
     /// Σ wₖ of the second-order part of a rule: its derivative along (x′ₖ, y′ₖ) at fixed tangents x′ₖ.
     let private curvature size weights rule (y: Node) (first: Node option[]) (firstY: Node) : Node option =
-        let result = Graph.variable y.Shape
+        let result = Graph.variableLike y
 
         let moving =
-            y.Args |> Array.map2 (fun d (x: Node) -> d |> Option.map (fun _ -> Graph.variable x.Shape)) first
+            y.Args |> Array.map2 (fun d (x: Node) -> d |> Option.map (fun _ -> Graph.variableLike x)) first
 
         let args = Array.map2 (fun m x -> Option.defaultValue x m) moving y.Args
 

@@ -47,7 +47,9 @@ module internal Custom =
 
     /// The same rule for a batch: every variable has a leading axis.
     let private batchRule (size: int) (rule: Rule) =
-        let wider (nodes: Node[]) = nodes |> Array.map (fun n -> Graph.variable (Array.append [| size |] n.Shape))
+        let wider (nodes: Node[]) =
+            nodes |> Array.map (fun n -> Graph.variableOf n.DType (Array.append [| size |] n.Shape))
+
         let arguments, result = wider rule.Arguments, (wider [| rule.Result |])[0]
         let tangents, captured = wider rule.Tangents, wider rule.Captured
         let values = Array.concat [ arguments; [| result |]; tangents; captured ]
@@ -110,7 +112,7 @@ module internal Custom =
         let taken =
             Array.append fromOutside (captured outside [| tangent |]) |> Array.distinctBy (fun n -> n.Id)
 
-        let stand = taken |> Array.map (fun n -> Graph.variable n.Shape)
+        let stand = taken |> Array.map Graph.variableLike
 
         let rule = {
             Arguments = arguments

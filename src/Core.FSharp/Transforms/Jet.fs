@@ -130,7 +130,7 @@ module internal Jet =
                                 if x.NewestVariable < oldest then
                                     None
                                 else
-                                    let dx = Graph.variable x.Shape
+                                    let dx = Graph.variableLike x
                                     derivativeOf[dx] <- struct (x, i)
                                     Some dx)
 

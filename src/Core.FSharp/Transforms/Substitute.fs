@@ -15,7 +15,7 @@ module internal Substitute =
     /// `Executor.evaluate` is the compiled way.
     let apply (variables: Node[]) (values: Node[]) (outputs: Node[]) : Node[] =
         let image = Dictionary<Node, Node>(HashIdentity.Reference)
-        Array.iter2 (fun v value -> image[v] <- value) variables values
+        Array.iter2 (fun (v: Node) value -> image[v] <- Graph.adapt v.DType value) variables values
 
         let find (node: Node) =
             match image.TryGetValue node with

@@ -1,6 +1,8 @@
+using System.Numerics;
+
 namespace Hesse.Kernels;
 
-/// <summary>Matrix product of row-major float64 matrices.</summary>
+/// <summary>Matrix product of row-major matrices, of float64 or of float32.</summary>
 public static unsafe class Gemm
 {
     /// <summary>c = op(a) op(b), where op transposes when its flag is set.</summary>
@@ -16,7 +18,29 @@ public static unsafe class Gemm
     /// <param name="c">Result; must not overlap a or b.</param>
     /// <param name="ldc">Elements between rows of c.</param>
     public static void Multiply(
-        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc)
+        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc) =>
+        Run(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+
+    /// <summary>c = op(a) op(b) in float32, where op transposes when its flag is set.</summary>
+    /// <param name="transA">Whether a is stored k × m.</param>
+    /// <param name="transB">Whether b is stored n × k.</param>
+    /// <param name="m">Rows of op(a) and c.</param>
+    /// <param name="n">Columns of op(b) and c.</param>
+    /// <param name="k">Columns of op(a), rows of op(b); 0 gives zeros.</param>
+    /// <param name="a">Left matrix.</param>
+    /// <param name="lda">Elements between stored rows of a.</param>
+    /// <param name="b">Right matrix.</param>
+    /// <param name="ldb">Elements between stored rows of b.</param>
+    /// <param name="c">Result; must not overlap a or b.</param>
+    /// <param name="ldc">Elements between rows of c.</param>
+    public static void Multiply(
+        bool transA, bool transB, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc) =>
+        Run(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+
+    /// <summary>The product in either precision.</summary>
+    internal static void Run<T>(
+        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc)
+        where T : unmanaged, INumber<T>
     {
         if (m == 0 || n == 0)
         {
@@ -27,7 +51,7 @@ public static unsafe class Gemm
         {
             for (int i = 0; i < m; i++)
             {
-                Memory.Fill(c + ((long)i * ldc), n, 0.0);
+                Memory.Fill(c + ((long)i * ldc), n, T.Zero);
             }
 
             return;
@@ -44,18 +68,24 @@ public static unsafe class Gemm
         // function pointer costs about 10 ns, and it starts its threads only from about 260,000 multiply-adds; so no size
         // is worth a second route. Products with a vector never get here: they are bound by memory.
         OpenBlas? native = OpenBlas.Instance;
-        if (native is not null)
+        if (native is null)
         {
-            native.Multiply(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
-            return;
+            ManagedGemm.Multiply(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
         }
-
-        ManagedGemm.Multiply(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+        else if (typeof(T) == typeof(float))
+        {
+            native.Multiply(transA, transB, m, n, k, (float*)a, lda, (float*)b, ldb, (float*)c, ldc);
+        }
+        else
+        {
+            native.Multiply(transA, transB, m, n, k, (double*)a, lda, (double*)b, ldb, (double*)c, ldc);
+        }
     }
 
     /// <summary>One operand is a vector; a strided vector is first gathered.</summary>
-    private static void Vectors(
-        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc)
+    private static void Vectors<T>(
+        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc)
+        where T : unmanaged
     {
         if (m == 1 && n == 1 && !transB && ldb == 1)
         {
@@ -64,12 +94,12 @@ public static unsafe class Gemm
         }
 
         bool rowVector = m == 1;
-        double* x = rowVector ? a : b;
+        T* x = rowVector ? a : b;
         nint strideX = rowVector ? (transA ? lda : 1) : (transB ? 1 : ldb);
         bool combine = rowVector ? !transB : transA;
         int length = rowVector ? n : m;
         nint strideY = rowVector ? 1 : ldc;
-        double* scratch = Scratch.ForProduct((long)k + length);
+        T* scratch = Scratch.ForProduct<T>((long)k + length);
         if (strideX != 1)
         {
             for (int p = 0; p < k; p++)
@@ -80,7 +110,7 @@ public static unsafe class Gemm
             x = scratch;
         }
 
-        double* matrix = rowVector ? b : a;
+        T* matrix = rowVector ? b : a;
         int stride = rowVector ? ldb : lda;
         if (!combine)
         {
@@ -88,7 +118,7 @@ public static unsafe class Gemm
             return;
         }
 
-        double* y = strideY == 1 ? c : scratch + k;
+        T* y = strideY == 1 ? c : scratch + k;
         MatrixVector.Combine(matrix, stride, k, length, x, y);
         for (int i = 0; strideY != 1 && i < length; i++)
         {

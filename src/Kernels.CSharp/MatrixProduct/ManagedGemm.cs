@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -9,13 +10,13 @@ namespace Hesse.Kernels;
 /// <summary>The matrix product in C#: register blocks, packed panels for large operands, all cores for large products.</summary>
 internal static unsafe class ManagedGemm
 {
-    /// <summary>Depth of a packed block: a panel of 24 columns is 48 KiB, so it streams from the second cache.</summary>
+    /// <summary>Depth of a packed block: a panel of three registers of columns is 48 KiB, so it streams from the second cache.</summary>
     private const int DepthBlock = 256;
 
-    /// <summary>Columns of b packed at once: with the depth above 1.5 MiB.</summary>
+    /// <summary>Columns of b packed at once: with the depth above 1.5 MiB of float64.</summary>
     private const int ColumnBlock = 768;
 
-    /// <summary>Rows of a packed at once: with the depth above 192 KiB.</summary>
+    /// <summary>Rows of a packed at once: with the depth above 192 KiB of float64.</summary>
     private const int RowBlock = 96;
 
     /// <summary>Elements of b below which a product reads it in place where its layout allows.</summary>
@@ -28,15 +29,16 @@ internal static unsafe class ManagedGemm
     public static string Registers =>
         Avx512F.IsSupported ? "Vector512" : Vector256.IsHardwareAccelerated ? "Vector256" : "Vector128";
 
-    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply"/>.</summary>
-    public static void Multiply(
-        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc)
+    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm"/>.</summary>
+    public static void Multiply<T>(
+        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc)
+        where T : unmanaged, INumber<T>
     {
-        Operands x = new(transA, transB, a, lda, b, ldb, c, ldc);
+        Operands<T> x = new(transA, transB, a, lda, b, ldb, c, ldc);
         int cores = Environment.ProcessorCount;
         if (cores == 1 || (long)m * n * k < ParallelLimit || m < 32)
         {
-            Serial(x, m, n, k);
+            Serial<T>(x, m, n, k);
             return;
         }
 
@@ -44,49 +46,81 @@ internal static unsafe class ManagedGemm
     }
 
     /// <summary>The product on this thread, with the widest registers.</summary>
-    private static void Serial(Operands x, int m, int n, int k)
+    private static void Serial<T>(Operands<T> x, int m, int n, int k)
+        where T : unmanaged, INumber<T>
     {
-        if (Avx512F.IsSupported)
+        if (typeof(T) == typeof(float))
         {
-            Blocked<Isa512, Vector512<double>>(x, m, n, k, 8);
-        }
-        else if (Vector256.IsHardwareAccelerated)
-        {
-            Blocked<Isa256, Vector256<double>>(x, m, n, k, 4);
+            Serial(Unsafe.As<Operands<T>, Operands<float>>(ref x), m, n, k);
         }
         else
         {
-            Blocked<Isa128, Vector128<double>>(x, m, n, k, 4);
+            Serial(Unsafe.As<Operands<T>, Operands<double>>(ref x), m, n, k);
+        }
+    }
+
+    private static void Serial(Operands<double> x, int m, int n, int k)
+    {
+        if (Avx512F.IsSupported)
+        {
+            Blocked<Isa512, Vector512<double>, double>(x, m, n, k, 8);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            Blocked<Isa256, Vector256<double>, double>(x, m, n, k, 4);
+        }
+        else
+        {
+            Blocked<Isa128, Vector128<double>, double>(x, m, n, k, 4);
+        }
+    }
+
+    private static void Serial(Operands<float> x, int m, int n, int k)
+    {
+        if (Avx512F.IsSupported)
+        {
+            Blocked<Single512, Vector512<float>, float>(x, m, n, k, 8);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            Blocked<Single256, Vector256<float>, float>(x, m, n, k, 4);
+        }
+        else
+        {
+            Blocked<Single128, Vector128<float>, float>(x, m, n, k, 4);
         }
     }
 
     /// <summary>The product with given registers, for tests of widths that the machine would not choose.</summary>
-    internal static void MultiplyWith<I, V>(
-        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc, int rows)
-        where I : struct, IVectorIsa<V>
+    internal static void MultiplyWith<I, V, T>(
+        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc, int rows)
+        where I : struct, IProductIsa<V, T>
         where V : struct
+        where T : unmanaged, INumber<T>
     {
-        Blocked<I, V>(new Operands(transA, transB, a, lda, b, ldb, c, ldc), m, n, k, rows);
+        Blocked<I, V, T>(new Operands<T>(transA, transB, a, lda, b, ldb, c, ldc), m, n, k, rows);
     }
 
     /// <summary>One share of rows per core; every share packs for itself.</summary>
-    private static void Split(Operands x, int m, int n, int k, int cores)
+    private static void Split<T>(Operands<T> x, int m, int n, int k, int cores)
+        where T : unmanaged, INumber<T>
     {
         int share = ((m + cores - 1) / cores + 7) / 8 * 8;
         Parallel.For(0, (m + share - 1) / share, part =>
         {
             int first = part * share;
-            Operands y = x;
+            Operands<T> y = x;
             y.A += first * y.RowA;
             y.C += first * y.RowC;
-            Serial(y, Math.Min(share, m - first), n, k);
+            Serial<T>(y, Math.Min(share, m - first), n, k);
         });
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Blocked<I, V>(Operands x, int m, int n, int k, int rows)
-        where I : struct, IVectorIsa<V>
+    private static void Blocked<I, V, T>(Operands<T> x, int m, int n, int k, int rows)
+        where I : struct, IProductIsa<V, T>
         where V : struct
+        where T : unmanaged, INumber<T>
     {
         int panel = 3 * I.Width;
         bool large = (long)k * n > DirectLimit;
@@ -98,9 +132,9 @@ internal static unsafe class ManagedGemm
 
         long sizeB = (long)depth * (packB ? (widest + panel - 1) / panel * panel : panel);
         long sizeA = (long)depth * (packA ? tallest + rows : rows);
-        double* packedB = Scratch.ForProduct(sizeB + sizeA + (rows * panel) + 16);
-        double* packedA = packedB + ((sizeB + 7) / 8 * 8);
-        double* edge = packedA + sizeA;
+        T* packedB = Scratch.ForProduct<T>(sizeB + sizeA + (rows * panel) + 16);
+        T* packedA = packedB + ((sizeB + 7) / 8 * 8);
+        T* edge = packedA + sizeA;
 
         for (int j0 = 0; j0 < n; j0 += widest)
         {
@@ -108,7 +142,7 @@ internal static unsafe class ManagedGemm
             for (int p0 = 0; p0 < k; p0 += depth)
             {
                 int deep = Math.Min(depth, k - p0);
-                double* b = x.B + (p0 * x.RowB) + (j0 * x.ColumnB);
+                T* b = x.B + (p0 * x.RowB) + (j0 * x.ColumnB);
                 if (packB)
                 {
                     for (int j = 0; j < width; j += panel)
@@ -122,7 +156,7 @@ internal static unsafe class ManagedGemm
                 for (int i0 = 0; i0 < m; i0 += tallest)
                 {
                     int height = Math.Min(tallest, m - i0);
-                    double* a = x.A + (i0 * x.RowA) + (p0 * x.ColumnA);
+                    T* a = x.A + (i0 * x.RowA) + (p0 * x.ColumnA);
                     nint rowA = x.RowA;
                     nint columnA = x.ColumnA;
                     bool padA = height % rows != 0;
@@ -141,7 +175,7 @@ internal static unsafe class ManagedGemm
                     {
                         int columns = Math.Min(panel, width - j);
                         int padded = Padded(columns, panel, I.Width);
-                        GemmKernels.Block block = new() { K = deep, Accumulate = p0 > 0 };
+                        GemmKernels.Block<T> block = new() { K = deep, Accumulate = p0 > 0 };
                         if (packB)
                         {
                             block.B = packedB + ((long)j * deep);
@@ -164,22 +198,22 @@ internal static unsafe class ManagedGemm
                             int present = Math.Min(rows, height - i);
                             bool packed = packA || present < rows;
                             block.A = packA ? packedA + ((long)i * deep) : present < rows ? packedA : a + (i * rowA);
-                            block.RowA = (packed ? 1 : rowA) * sizeof(double);
-                            block.ColumnA = (packed ? rows : columnA) * sizeof(double);
-                            double* c = x.C + ((i0 + i) * x.RowC) + j0 + j;
+                            block.RowA = (packed ? 1 : rowA) * sizeof(T);
+                            block.ColumnA = (packed ? rows : columnA) * sizeof(T);
+                            T* c = x.C + ((i0 + i) * x.RowC) + j0 + j;
                             if (present == rows && columns == padded)
                             {
                                 block.C = c;
                                 block.RowC = x.RowC;
-                                GemmKernels.Run<I, V>(rows, padded / I.Width, block);
+                                GemmKernels.Run<I, V, T>(rows, padded / I.Width, block);
                             }
                             else
                             {
-                                GemmKernels.Block partial = block;
+                                GemmKernels.Block<T> partial = block;
                                 partial.C = edge;
                                 partial.RowC = padded;
                                 partial.Accumulate = false;
-                                GemmKernels.Run<I, V>(rows, padded / I.Width, partial);
+                                GemmKernels.Run<I, V, T>(rows, padded / I.Width, partial);
                                 WriteEdge(edge, padded, c, x.RowC, present, columns, block.Accumulate);
                             }
                         }
@@ -194,7 +228,8 @@ internal static unsafe class ManagedGemm
         columns >= panel ? panel : (columns + width - 1) / width * width;
 
     /// <summary>Copies a panel of b to rows of <paramref name="padded"/> elements, zero beyond its columns.</summary>
-    private static void PackB(double* b, nint row, nint column, int depth, int columns, int padded, double* packed)
+    private static void PackB<T>(T* b, nint row, nint column, int depth, int columns, int padded, T* packed)
+        where T : unmanaged, INumber<T>
     {
         if (column == 1)
         {
@@ -208,7 +243,7 @@ internal static unsafe class ManagedGemm
 
                 for (; j < padded; j++)
                 {
-                    packed[j] = 0;
+                    packed[j] = T.Zero;
                 }
             }
 
@@ -217,7 +252,7 @@ internal static unsafe class ManagedGemm
 
         if (columns < padded)
         {
-            new Span<double>(packed, depth * padded).Clear();
+            new Span<T>(packed, depth * padded).Clear();
         }
 
         // Stored by columns of the panel: a transpose.
@@ -225,11 +260,12 @@ internal static unsafe class ManagedGemm
     }
 
     /// <summary>Copies rows of a to groups of <paramref name="rows"/> elements per depth, zero beyond those present.</summary>
-    private static void PackA(double* a, nint row, nint column, int depth, int present, int rows, double* packed)
+    private static void PackA<T>(T* a, nint row, nint column, int depth, int present, int rows, T* packed)
+        where T : unmanaged
     {
         if (present < rows)
         {
-            new Span<double>(packed, depth * rows).Clear();
+            new Span<T>(packed, depth * rows).Clear();
         }
 
         if (column == 1)
@@ -247,7 +283,8 @@ internal static unsafe class ManagedGemm
         }
     }
 
-    private static void WriteEdge(double* edge, int padded, double* c, nint row, int rows, int columns, bool accumulate)
+    private static void WriteEdge<T>(T* edge, int padded, T* c, nint row, int rows, int columns, bool accumulate)
+        where T : unmanaged, INumber<T>
     {
         for (int i = 0; i < rows; i++, edge += padded, c += row)
         {
@@ -259,16 +296,17 @@ internal static unsafe class ManagedGemm
     }
 
     /// <summary>The operands with row and column strides in elements.</summary>
-    private struct Operands(
-        bool transA, bool transB, double* a, int lda, double* b, int ldb, double* c, int ldc)
+    private struct Operands<T>(
+        bool transA, bool transB, T* a, int lda, T* b, int ldb, T* c, int ldc)
+        where T : unmanaged
     {
-        public double* A = a;
+        public T* A = a;
         public nint RowA = transA ? 1 : lda;
         public nint ColumnA = transA ? lda : 1;
-        public double* B = b;
+        public T* B = b;
         public nint RowB = transB ? 1 : ldb;
         public nint ColumnB = transB ? ldb : 1;
-        public double* C = c;
+        public T* C = c;
         public nint RowC = ldc;
     }
 }

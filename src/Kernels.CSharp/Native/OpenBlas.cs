@@ -28,8 +28,13 @@ internal sealed unsafe class OpenBlas
     private readonly delegate* unmanaged[Cdecl]<
         int, int, int, int, int, int, double, double*, int, double*, int, double, double*, int, void> gemm;
 
-    private OpenBlas(nint library, nint gemm)
+    private readonly delegate* unmanaged[Cdecl]<
+        int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void> singleGemm;
+
+    private OpenBlas(nint library, nint gemm, nint singleGemm)
     {
+        this.singleGemm = (delegate* unmanaged[Cdecl]<
+            int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void>)singleGemm;
         this.gemm = (delegate* unmanaged[Cdecl]<
             int, int, int, int, int, int, double, double*, int, double*, int, double, double*, int, void>)gemm;
         Version = "unknown version";
@@ -76,12 +81,21 @@ internal sealed unsafe class OpenBlas
         return blas?.Lapack;
     }
 
-    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply"/>, all sizes at least 1.</summary>
+    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply(bool, bool, int, int, int, double*, int, double*, int, double*, int)"/>, all sizes at least 1.</summary>
     public void Multiply(
         bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc)
     {
         UseThreads((long)m * n * k >= ThreadingLimit ? Threads : 1);
         gemm(RowMajor, transA ? Transposed : NoTranspose, transB ? Transposed : NoTranspose, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
+    }
+
+    /// <summary>c = op(a) op(b) in float32; arguments as in <see cref="Gemm.Multiply(bool, bool, int, int, int, float*, int, float*, int, float*, int)"/>.</summary>
+    public void Multiply(
+        bool transA, bool transB, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc)
+    {
+        UseThreads((long)m * n * k >= ThreadingLimit ? Threads : 1);
+        singleGemm(
+            RowMajor, transA ? Transposed : NoTranspose, transB ? Transposed : NoTranspose, m, n, k, 1f, a, lda, b, ldb, 0f, c, ldc);
     }
 
     /// <summary>Sets how many threads the next call may use; calls from several threads may race, which changes only speed.</summary>
@@ -104,9 +118,10 @@ internal sealed unsafe class OpenBlas
         foreach (string name in Names)
         {
             if (NativeLibrary.TryLoad(name, out nint library)
-                && NativeLibrary.TryGetExport(library, "cblas_dgemm", out nint gemm))
+                && NativeLibrary.TryGetExport(library, "cblas_dgemm", out nint gemm)
+                && NativeLibrary.TryGetExport(library, "cblas_sgemm", out nint singleGemm))
             {
-                return new OpenBlas(library, gemm);
+                return new OpenBlas(library, gemm, singleGemm);
             }
         }
 

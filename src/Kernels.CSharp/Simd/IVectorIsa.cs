@@ -3,34 +3,18 @@ using System.Runtime.Intrinsics;
 namespace Hesse.Kernels;
 
 /// <summary>
-/// The vector instructions that the kernels use, for one register width. Kernels are written once over this interface; the
+/// The vector instructions that the float64 kernels use, for one register width. Kernels are written once over this interface; the
 /// JIT compiles each width separately and inlines every call.
 /// </summary>
 /// <typeparam name="V">Register of float64, such as <see cref="Vector256{T}"/> of double.</typeparam>
-internal unsafe interface IVectorIsa<V>
+internal interface IVectorIsa<V> : IProductIsa<V, double>
     where V : struct
 {
-    /// <summary>Doubles per register.</summary>
-    static abstract int Width { get; }
-
-    static abstract V Load(double* source);
-
-    static abstract void Store(V value, double* target);
-
-    static abstract V All(double value);
-
     static abstract V AllBits(ulong bits);
-
-    static abstract V Add(V a, V b);
 
     static abstract V Sub(V a, V b);
 
-    static abstract V Mul(V a, V b);
-
     static abstract V Div(V a, V b);
-
-    /// <summary>a · b + c, rounded once where the machine has the instruction.</summary>
-    static abstract V Fma(V a, V b, V c);
 
     static abstract V Sqrt(V a);
 
@@ -83,7 +67,4 @@ internal unsafe interface IVectorIsa<V>
 
     /// <summary>Bit pattern shifted right by 52, filled with zeros: an exponent becomes an integer.</summary>
     static abstract V ShiftRight52(V a);
-
-    /// <summary>Sum of the elements, in a fixed order.</summary>
-    static abstract double Sum(V a);
 }

@@ -159,3 +159,73 @@ let ``a slice of one piece is a view, with no step of its own`` () =
         wide
 
     agrees "inside a step" (Diff.iterate 3 (fun (c: Tensor) -> Tensor.concat 0 [ c.[2..3]; c.[0..1] * c[1] ])) wide
+
+// ----- float32 -----
+
+let private x32 = Tensor.toFloat32 x
+
+[<Fact>]
+let ``float32 outputs that are inputs, constants, views and repeats`` () =
+    let agrees what f =
+        let expected: Tensor list = f x32
+        let actual = Diff.compile f x32
+        Check.trees what 1e-6 expected actual
+        Assert.Equal<DType list>(expected |> List.map (fun t -> t.DType), actual |> List.map (fun t -> t.DType))
+
+    agrees "input" (fun x -> [ x ])
+    agrees "input that steps read" (fun x -> [ x; Tensor.transpose x; Tensor.flatten x; x ])
+    agrees "constant" (fun x -> [ Tensor.toFloat32 (varied 2 [ 2 ]); x ])
+    agrees "constant in a step" (fun x -> [ Tensor.matmul x (Tensor.toFloat32 (varied 2 [ 4; 3 ])) ])
+    agrees "filled constant" (fun _ -> [ Tensor.ones [ 2; 2 ]; Tensor.toFloat32 (Tensor.ones [ 2; 2 ]) ])
+    agrees "view of an input" (fun x -> [ Tensor.reshape [ 12 ] x ])
+    agrees "view of a value" (fun x -> [ Tensor.flatten (Tensor.exp x) ])
+    agrees "value and its view" (fun x -> let y = Tensor.exp x in [ y; Tensor.flatten y; y ])
+    agrees "twice the same" (fun x -> let y = Tensor.transpose x in [ y; y; x; x ])
+    agrees "both precisions" (fun x -> let y = Tensor.exp x in [ y; Tensor.toFloat64 y; Tensor.toFloat64 x ])
+    agrees "no float32 kernel" (fun x -> [ Tensor.cumsum 1 x; Tensor.sort 0 (Tensor.exp x) ])
+
+/// Products and sums of a chain of layers: buffers that only the plan sees.
+let private layers (x: Tensor) =
+    let w = if x.DType = DType.Float32 then Tensor.toFloat32 else id
+    let step (h: Tensor) k = Tensor.tanh (Tensor.matmul h (w (varied k [ 64; 64 ])))
+    Tensor.sum (Seq.fold step (Tensor.matmul x (w (varied 9 [ 4; 64 ]))) (seq { 1..3 }))
+
+let private planOf (f: Tensor -> Tensor) dtype (shape: int[]) =
+    let variable = Graph.variableOf dtype shape
+    Program([| variable |], [| (f (Tensor variable)).Node |]).Plan
+
+[<Fact>]
+let ``buffers of a float32 plan take half the bytes`` () =
+    let wide = (planOf layers DType.Float64 [| 512; 4 |])
+    let single = (planOf layers DType.Float32 [| 512; 4 |])
+    // Besides the input's own copy.
+    Assert.InRange(single.ArenaBytes, 0L, wide.ArenaBytes / 2L + 512L * 4L * 4L + 256L)
+    Assert.True(single.Bytes < wide.Bytes * 6L / 10L, $"{single.Bytes} of {wide.Bytes}")
+
+[<Fact>]
+let ``products, copies, reductions, gathers and loops run in float32; other steps are widened around`` () =
+    let describe f = (planOf f DType.Float32 [| 6; 6 |]).Steps |> Seq.map (fun s -> s.Describe()) |> String.concat "\n"
+
+    let native =
+        describe (fun x ->
+            let y = Tensor.matmul x (Tensor.transpose (Tensor.exp x))
+            let z = Tensor.gather 0 (vector [ 1.0; 0.0 ]) (y + Tensor.sumAxis 0 y)
+            Tensor.sum (Tensor.concat 0 [ z; Tensor.slice 0 1 2 1 y ]))
+
+    for word in [ "gemm"; "fused"; "reduce"; "gather"; "copy" ] do
+        let lines =
+            native.Split '\n' |> Array.filter (fun l -> l.StartsWith(word, System.StringComparison.Ordinal))
+
+        Assert.NotEmpty lines
+        Assert.All(lines, fun l -> Assert.Contains("float32", l))
+
+    Assert.Equal(1, native.Split("narrow").Length - 1)
+    Assert.Equal(1, native.Split("widen").Length - 1)
+    let widened = describe (fun x -> Tensor.cumsum 0 (Tensor.exp x))
+    Assert.Contains("running sum", widened)
+    Assert.Equal(2, widened.Split("widen").Length - 1)
+
+[<Fact>]
+let ``a loop reads a float32 input in the caller's array`` () =
+    let plan = planOf (fun x -> Tensor.exp x) DType.Float32 [| 8 |]
+    Assert.Equal(2, plan.Steps.Count)

@@ -13,7 +13,7 @@ let private bothWays (f: Tensor[] -> Tensor[]) (xs: Tensor[]) =
     let structured = Structured.overBasis tangents linear
 
     let batch =
-        Batch.apply count tangents (Directions.basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) linear
+        Batch.apply count tangents (Directions.basis tangents 0 count) linear
 
     let values nodes = Executor.evaluate t.Variables t.Values nodes |> Array.map Tensor
     values structured, values batch
@@ -25,7 +25,7 @@ let private bothHessians (f: Tensor[] -> Tensor) (xs: Tensor[]) =
     let count = xs |> Array.sumBy (fun x -> x.Size)
 
     let batch =
-        Batch.apply count tangents (Directions.basis (tangents |> Array.map (fun v -> v.Shape)) 0 count) products
+        Batch.apply count tangents (Directions.basis tangents 0 count) products
 
     let values nodes = Executor.evaluate t.Variables t.Values nodes |> Array.map Tensor
     values [| Structured.symmetric tangents products |], values [| Directions.flattenRows count batch |]

@@ -43,7 +43,7 @@ let ``what does not depend on the variables stays as it is`` () =
 [<Fact>]
 let ``a variable itself and a repeated output are replaced`` () =
     let x = Graph.variable [||]
-    let one = concrete (scalar 1.0)
+    let one = concrete (Tensor.create [] [| 1.0 |])
     let results = Substitute.apply [| x |] [| one |] [| x; x |]
     Assert.Same(one, results[0])
     Assert.Same(one, results[1])

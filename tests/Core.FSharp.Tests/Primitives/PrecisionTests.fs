@@ -1,0 +1,271 @@
+module Hesse.Tests.Primitives.PrecisionTests
+
+open System
+open Hesse
+open Hesse.Tests
+open Xunit
+
+let private v32 (xs: float list) = Tensor.toFloat32 (vector xs)
+let private three = v32 [ 1.0; 2.0; 3.0 ]
+
+let private isFloat32 (t: Tensor) = Assert.Equal(DType.Float32, t.DType)
+let private isFloat64 (t: Tensor) = Assert.Equal(DType.Float64, t.DType)
+
+// ----- making, asking, converting -----
+
+[<Fact>]
+let ``values go in and out in either precision`` () =
+    let data = [| 0.1f; -3.0f; Single.MaxValue; Single.Epsilon; Single.NaN; Single.PositiveInfinity |]
+    let t = Tensor.ofArray32 data
+    isFloat32 t
+    Assert.Equal<float32[]>(data, t.toArray32 ())
+    Assert.Equal<float[]>(Array.map float data, t.toArray ())
+    let m = Tensor.create32 [ 2; 2 ] [| 1.0f; 2.0f; 3.0f; 4.0f |]
+    isFloat32 m
+    Assert.Equal<int[]>([| 2; 2 |], m.Shape)
+    isFloat64 (vector [ 1.0 ])
+    isFloat64 (Tensor.zeros [ 2 ])
+
+[<Fact>]
+let ``toFloat32 rounds to nearest, ties to even, and overflows to infinity`` () =
+    let tie = 1.0 + Math.Pow(2.0, -24.0)
+    let above = 1.0 + 3.0 * Math.Pow(2.0, -24.0)
+    let t = Tensor.toFloat32 (vector [ 0.1; tie; above; 1e300; 1e-300; -0.0 ])
+    Assert.Equal<float[]>([| float 0.1f; 1.0; 1.0 + Math.Pow(2.0, -22.0); infinity; 0.0; -0.0 |], t.toArray ())
+    Assert.True(Double.IsNegative((t.toArray ())[5]))
+    isFloat64 (Tensor.toFloat64 t)
+    Assert.Equal<float[]>(t.toArray (), (Tensor.toFloat64 t).toArray ())
+
+[<Fact>]
+let ``rounding is kept inside one loop`` () =
+    // x − float64(float32 x) is the rounding error, not zero, also where the compiler fuses all three.
+    let error x = x - Tensor.toFloat64 (Tensor.toFloat32 x)
+    let x = vector [ 0.1; 1.0 / 3.0; Math.PI ]
+    let expected = [| for v in x.toArray () -> v - float (float32 v) |]
+    Assert.Equal<float[]>(expected, (error x).toArray ())
+    Assert.Equal<float[]>(expected, (Diff.compile error x).toArray ())
+
+[<Fact>]
+let ``a float32 tensor says so when printed`` () =
+    Assert.Equal("Tensor float32 [3] [1; 2; 3]", string three)
+    Assert.Equal("float32 0.5", string (Tensor.toFloat32 (scalar 0.5)))
+
+[<Fact>]
+let ``elements as float32 are given of float32 tensors only`` () =
+    Check.fails
+        "toArray32: expected a float32 tensor, got float64 of shape [1]; round it with Tensor.toFloat32, or use toArray"
+        (fun () -> (vector [ 0.1 ]).toArray32 ())
+
+    Check.fails "create32: shape [2] does not hold 1 elements; want 2" (fun () -> Tensor.create32 [ 2 ] [| 1.0f |])
+
+// ----- what mixes -----
+
+[<Fact>]
+let ``tensors of different precision do not mix`` () =
+    let wide = vector [ 1.0; 2.0; 3.0 ]
+    let message op = $"{op}: tensors of different dtype do not mix: float32 [3] and float64 [3]; convert one with Tensor.toFloat32 or Tensor.toFloat64"
+    Check.fails (message "add") (fun () -> three + wide)
+    Check.fails (message "maximum") (fun () -> Tensor.maximum three wide)
+    Check.fails (message "matmul") (fun () -> Tensor.matmul three wide)
+    Check.fails (message "dot") (fun () -> Tensor.dot three wide)
+    Check.fails (message "einsum") (fun () -> Tensor.einsum "i,i->" [ three; wide ])
+    Check.fails (message "concat") (fun () -> Tensor.concat 0 [ three; wide ])
+    Check.fails (message "add") (fun () -> Diff.grad (fun x -> Tensor.sum (x + wide)) three)
+    Check.fails (message "add") (fun () -> Diff.compile (fun (x, y) -> x + y) (three, wide))
+
+[<Fact>]
+let ``a direction or cotangent has the precision of what it belongs to`` () =
+    Check.fails
+        "jvp: the direction is float64 where float32 is expected; convert it with Tensor.toFloat32"
+        (fun () -> Diff.jvp Tensor.tanh three (vector [ 1.0; 1.0; 1.0 ]))
+
+    Check.fails
+        "vjp: the cotangent is float32 where float64 is expected; convert it with Tensor.toFloat64"
+        (fun () -> snd (Diff.vjp Tensor.toFloat64 three) three)
+
+[<Fact>]
+let ``plain numbers and tensors of one number take the precision of what they meet`` () =
+    for f in
+        [
+            (fun (x: Tensor) -> 2.0 * x)
+            (fun x -> x / 3.0 - 1.0)
+            (fun x -> x + Tensor.ones [ 3 ])
+            (fun x -> Tensor.maximum (Tensor.scalar 0.1) x)
+            (fun x -> Tensor.where (Tensor.greater x (Tensor.scalar 1.5)) (Tensor.zeros [ 3 ]) (Tensor.ones [ 3 ]))
+            (fun x -> x ** 0.0)
+            Tensor.softmax 0
+            Tensor.gelu
+            Tensor.cumprod 0
+        ] do
+        isFloat32 (f three)
+        isFloat32 (Diff.compile f three)
+        isFloat32 (Diff.grad (f >> Tensor.sum) three)
+        isFloat64 (f (vector [ 1.0; 2.0; 3.0 ]))
+
+[<Fact>]
+let ``a plain number is rounded to the precision that it takes`` () =
+    let tenth = Tensor.ofArray32 [| 0.1f |]
+    Assert.Equal(1.0, (Tensor.equal tenth (Tensor.scalar 0.1)).item ())
+    Assert.Equal(1.0, (Diff.compile (fun t -> Tensor.equal t (Tensor.scalar 0.1)) tenth).item ())
+    Assert.Equal<float32[]>([| 0.1f * 0.1f |], (tenth * 0.1).toArray32 ())
+    // The constant itself keeps all its digits for others.
+    let c = Tensor.scalar 0.1
+    isFloat32 (tenth * c)
+    Assert.Equal(0.1 * 0.1, (Tensor.create [] [| 0.1 |] * c).item ())
+
+[<Fact>]
+let ``a plain number belongs to the nodes of each precision separately`` () =
+    let x = Graph.variableOf DType.Float32 [||]
+    let tenth = Graph.full [||] 0.1
+    let a = Linear.mul x tenth
+    Assert.Same(a, Linear.mul x (Graph.fullOf DType.Float32 [||] 0.1))
+    Assert.Equal(DType.Float32, a.Args |> Array.map (fun n -> n.DType) |> Array.distinct |> Array.exactlyOne)
+
+[<Fact>]
+let ``masks and indices may be of either precision`` () =
+    let wideMask = vector [ 1.0; 0.0; 1.0 ]
+    let mask = Tensor.toFloat32 wideMask
+    let x, y = vector [ 1.0; 2.0; 3.0 ], vector [ 4.0; 5.0; 6.0 ]
+    let expected = (Tensor.where wideMask x y).toArray ()
+
+    for m in [ mask; wideMask ] do
+        for x, y, dtype in [ x, y, DType.Float64; Tensor.toFloat32 x, Tensor.toFloat32 y, DType.Float32 ] do
+            for f in [ id; Diff.compile ] do
+                let chosen = f (fun (m, x, y) -> Tensor.where m x y) (m, x, y)
+                Assert.Equal(dtype, chosen.DType)
+                Assert.Equal<float[]>(expected, chosen.toArray ())
+
+    let indices = vector [ 2.0; 0.0; 2.0 ]
+
+    for i in [ indices; Tensor.toFloat32 indices ] do
+        for x, dtype in [ x, DType.Float64; Tensor.toFloat32 x, DType.Float32 ] do
+            for f in [ id; Diff.compile ] do
+                // Sums first, so that both are buffers of the plan.
+                let picked = f (fun (i: Tensor, x: Tensor) -> Tensor.gather 0 (i + i - i) (x + x)) (i, x)
+                Assert.Equal(dtype, picked.DType)
+                Assert.Equal<float[]>([| 6.0; 2.0; 6.0 |], picked.toArray ())
+                let back = Diff.grad (fun x -> Tensor.sum (Tensor.gather 0 i x * x)) x
+                Assert.Equal(dtype, back.DType)
+
+[<Fact>]
+let ``comparisons and orders have the precision of what is compared`` () =
+    isFloat32 (Tensor.greater three (Tensor.scalar 1.0))
+    isFloat32 (Tensor.argsort 0 three)
+    let values, indices = Tensor.topK 0 2 three
+    isFloat32 values
+    isFloat32 indices
+    Assert.Equal<float[]>([| 2.0; 1.0 |], indices.toArray ())
+
+// ----- derivatives -----
+
+[<Fact>]
+let ``derivatives have the precision of what they belong to`` () =
+    let f x = Tensor.sum (Tensor.tanh x * x)
+    isFloat32 (Diff.grad f three)
+    isFloat32 (Diff.hvp f three three)
+    isFloat32 (Diff.hessian f three)
+    isFloat32 (Diff.jacfwd Tensor.sin three)
+    isFloat32 (Diff.jacrev Tensor.sin three)
+    isFloat32 (Diff.laplacian f three)
+    isFloat32 (Diff.vmap Tensor.sin three)
+    Diff.jet 3 Tensor.sin three (Tensor.ones [ 3 ]) |> Array.iter isFloat32
+    let _, dy = Diff.jvp Tensor.sin three (Tensor.ones [ 3 ])
+    isFloat32 dy
+    isFloat32 (Diff.derivative 2 Tensor.sin (Tensor.toFloat32 (scalar 0.3)))
+    // Also where they are zero, or constant.
+    isFloat32 (Diff.grad (fun (x: Tensor) -> Tensor.sum (Tensor.zeros [ 3 ] * 1.0) + 0.0 * Tensor.sum (Tensor.floor x)) three)
+    isFloat32 (Diff.grad Tensor.sum three)
+    let a, b = Diff.grad (fun (a: Tensor, _: Tensor) -> Tensor.sum a) (vector [ 1.0 ], three)
+    isFloat64 a
+    isFloat32 b
+    Assert.Equal<float[]>([| 0.0; 0.0; 0.0 |], b.toArray ())
+
+[<Fact>]
+let ``a conversion converts tangents, and cotangents back`` () =
+    let f (x: Tensor) = Tensor.sum (Tensor.square (Tensor.toFloat64 x))
+    isFloat64 (f three)
+    let g = Diff.grad f three
+    isFloat32 g
+    Assert.Equal<float[]>([| 2.0; 4.0; 6.0 |], g.toArray ())
+    let y, dy = Diff.jvp (Tensor.toFloat32 >> Tensor.exp) (vector [ 0.0 ]) (vector [ 0.1 ])
+    isFloat32 y
+    isFloat32 dy
+    Assert.Equal<float[]>([| float 0.1f |], dy.toArray ())
+    // The second derivative passes through twice.
+    let h = Diff.hessian (fun x -> Tensor.sum (Tensor.toFloat32 (x * x * x))) (vector [ 2.0; 1.0 ])
+    isFloat64 h
+    Assert.Equal<float[]>([| 12.0; 0.0; 0.0; 6.0 |], h.toArray ())
+
+[<Fact>]
+let ``custom derivatives and stopGradient keep the precision`` () =
+    let f = Diff.customDerivative Tensor.sin (fun x _ dx -> 2.0 * Tensor.cos x * dx)
+    let g = Diff.grad (f >> Tensor.sum) three
+    isFloat32 g
+    Check.tensors "custom" 1e-6 (2.0 * Tensor.cos three) g
+    isFloat32 (Diff.grad (fun x -> Tensor.sum (Tensor.stopGradient x * x)) three)
+    isFloat32 (Diff.hessian (fun x -> Tensor.sum (f x * x)) three)
+
+[<Fact>]
+let ``compile keeps a plan for each precision`` () =
+    let mutable calls = 0
+
+    let f =
+        Diff.compile (fun (x: Tensor) ->
+            calls <- calls + 1
+            x / 3.0)
+
+    let wide = vector [ 1.0; 2.0 ]
+    isFloat64 (f wide)
+    isFloat32 (f (Tensor.toFloat32 wide))
+    isFloat64 (f wide)
+    Assert.Equal(2, calls)
+
+[<Fact>]
+let ``equal eigenvalues are recognised at the precision of the matrix`` () =
+    let a = Tensor.toFloat32 (Tensor.eye 3 * 0.7)
+    let g = Diff.grad (fun (a: Tensor) -> Tensor.sum (Tensor.square (LinearAlgebra.eigenvectors a.Node |> Tensor))) a
+    Assert.True(g.toArray () |> Array.forall Double.IsFinite)
+
+// ----- IEEE arithmetic -----
+
+/// One float32 operation in float64, rounded: the same as in float32, because float64 has more than 2·24 + 2 bits (Figueroa 1995).
+[<Fact>]
+let ``single operations are those of IEEE 754 binary32, bit for bit`` () =
+    let random = Random 5
+    let special = [ 0.0f; -0.0f; 1.0f; Single.MaxValue; Single.Epsilon; 1.1754944e-38f; Single.PositiveInfinity; Single.NaN ]
+
+    let any () =
+        match random.Next 20 with
+        | 0 -> special[random.Next special.Length]
+        | _ -> BitConverter.Int32BitsToSingle(random.Next(Int32.MinValue, Int32.MaxValue))
+
+    let a, b = Array.init 20000 (fun _ -> any ()), Array.init 20000 (fun _ -> any ())
+    let x, y = Tensor.ofArray32 a, Tensor.ofArray32 b
+
+    let same (name: string) (expected: float32[]) (actual: Tensor) =
+        Array.iteri2
+            (fun i (e: float32) (r: float32) ->
+                if BitConverter.SingleToInt32Bits e <> BitConverter.SingleToInt32Bits r && not (Single.IsNaN e && Single.IsNaN r) then
+                    failwith $"{name} of {a[i]:R} and {b[i]:R}: expected {e:R}, got {r:R}")
+            expected
+            (actual.toArray32 ())
+
+    for name, ofTensors, ofNumbers in
+        [
+            "add", (fun (x: Tensor, y: Tensor) -> x + y), (fun (p: float32) (q: float32) -> p + q)
+            "sub", (fun (x, y) -> x - y), (fun p q -> p - q)
+            "mul", (fun (x, y) -> x * y), (fun p q -> p * q)
+            "div", (fun (x, y) -> x / y), (fun p q -> p / q)
+            "sqrt", (fun (x, _: Tensor) -> Tensor.sqrt x), (fun p _ -> MathF.Sqrt p)
+        ] do
+        let expected = Array.map2 ofNumbers a b
+        same name expected (ofTensors (x, y))
+        same $"compiled {name}" expected (Diff.compile ofTensors (x, y))
+
+// ----- other numbers -----
+
+[<Fact>]
+let ``exact numbers ignore rounding`` () =
+    let f (x: Tensor) = Tensor.toFloat64 (Tensor.toFloat32 (x / 3.0)) * 3.0
+    let third = Exact.rational f (vector [ 1.0 ])
+    Assert.Equal("1", (third |> Seq.exactlyOne).ToString())
