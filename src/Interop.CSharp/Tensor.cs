@@ -4,7 +4,7 @@ using CoreTensor = Hesse.Tensor;
 
 namespace Hesse.Interop;
 
-/// <summary>An immutable float64 tensor, concrete (it has values) or symbolic (inside a function that is being transformed).</summary>
+/// <summary>An immutable tensor of float64 or float32 numbers, concrete (it has values) or symbolic (inside a function that is being transformed).</summary>
 /// <remarks>
 /// Operators and functions broadcast as NumPy does. Errors in shapes are raised at once as <see cref="HesseException"/>; they name
 /// the operation and every shape. Equality is by reference: compare values with <see cref="ToArray"/>.

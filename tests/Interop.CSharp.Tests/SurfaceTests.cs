@@ -95,6 +95,7 @@ public class SurfaceTests
             _ when type == typeof(string) => "->",
             _ when type == typeof(int[]) => Array.Empty<int>(),
             _ when type == typeof(double[]) => new[] { 1.0 },
+            _ when type == typeof(float[]) => new[] { 1f },
             _ when type == typeof(double[,]) => new[,] { { 1.0 } },
             _ when type == typeof(Func<Tensor, Tensor>) => (Func<Tensor, Tensor>)(x => x),
             _ when type == typeof(Func<Tensor, Tensor, Tensor>) => (Func<Tensor, Tensor, Tensor>)((x, _) => x),

@@ -10,7 +10,7 @@ public sealed unsafe class FusedStepTests
     private static readonly TileOp[] Ops =
     [
         TileOp.Copy, TileOp.Neg, TileOp.Tanh, TileOp.Abs, TileOp.Sign, TileOp.Floor, TileOp.Add, TileOp.Sub, TileOp.Mul, TileOp.Max,
-        TileOp.Min, TileOp.Greater, TileOp.GreaterEqual, TileOp.Equal, TileOp.Select, TileOp.Sigmoid, TileOp.Sin,
+        TileOp.Min, TileOp.Greater, TileOp.GreaterEqual, TileOp.Equal, TileOp.Select, TileOp.Sigmoid, TileOp.Sin, TileOp.Narrow, TileOp.Widen,
     ];
 
     [Fact]

@@ -112,9 +112,9 @@ public sealed unsafe class GemmTests
             {
                 case "chosen": Gemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
                 case "managed": ManagedGemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
-                case "512": ManagedGemm.MultiplyWith<Isa512, Vector512<double>>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 8); break;
-                case "256": ManagedGemm.MultiplyWith<Isa256, Vector256<double>>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
-                case "128": ManagedGemm.MultiplyWith<Isa128, Vector128<double>>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
+                case "512": ManagedGemm.MultiplyWith<Isa512, Vector512<double>, double>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 8); break;
+                case "256": ManagedGemm.MultiplyWith<Isa256, Vector256<double>, double>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
+                case "128": ManagedGemm.MultiplyWith<Isa128, Vector128<double>, double>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
                 default: OpenBlas.Instance!.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
             }
         }
@@ -130,7 +130,7 @@ public sealed unsafe class GemmTests
         }
     }
 
-    private static double[] Loops(
+    internal static double[] Loops(
         bool transA, bool transB, int m, int n, int k, ReadOnlySpan<double> a, int lda, ReadOnlySpan<double> b, int ldb)
     {
         double[] c = new double[m * n];

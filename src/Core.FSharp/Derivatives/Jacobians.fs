@@ -40,7 +40,8 @@ module internal Jacobians =
 
         Routes.make "reverse" (fun () -> Basis.rowsCost chunk t.Values cotangents outputs.Value) (fun () ->
             let rows = Basis.rows chunk t.Variables t.Values cotangents outputs.Value
-            let matrix = Directions.flattenRows (elements t.Outputs) rows
+            // As by forward mode, in the precision of y.
+            let matrix = rows |> Array.map (Precision.toType y.DType) |> Directions.flattenRows (elements t.Outputs)
             tensor (reshape (Array.append y.Shape (Directions.inputShape x t.Variables)) matrix))
 
     let routes chunk (f: 'X -> Tensor) (x: 'X) : Route<Tensor>[] =
@@ -66,9 +67,16 @@ module internal Jacobians =
 
     // ----- Hessians -----
 
+    /// In the precision of x, whatever the way.
     let private asHessian (x: 'X) (t: Trace<Tensor>) (matrix: Node) =
         let shape = Directions.inputShape x t.Variables
-        tensor (reshape (Array.append shape shape) matrix)
+        let dtype = if t.Variables.Length = 0 then matrix.DType else t.Variables[0].DType
+        tensor (Precision.toType dtype (reshape (Array.append shape shape) matrix))
+
+    let private traceScalar (f: 'X -> Tensor) (x: 'X) =
+        let t = trace f x
+        Graph.checkTypes "hessian" t.Variables
+        struct (t, scalarOutput "hessian" t)
 
     /// The Jacobian of the gradient, from the graph of its product with a direction.
     let private ofProducts name chunk (x: 'X) (t: Trace<Tensor>) (product: Node[] -> Node[]) : Route<Tensor> =
@@ -98,18 +106,16 @@ module internal Jacobians =
 
         Routes.make "forward over forward" (fun () -> Cost.ofGraph (snd matrix.Value)) (fun () ->
             let seeds, all = matrix.Value
-            let basis = Directions.basis (t.Variables |> Array.map (fun v -> v.Shape)) 0 count
+            let basis = Directions.basis t.Variables 0 count
             let values = Array.concat [ t.Values; basis; basis ]
             let result = Executor.evaluate (Array.append t.Variables seeds) values all
             asHessian x t result[0])
 
     let hessianRoutes chunk (f: 'X -> Tensor) (x: 'X) : Route<Tensor>[] =
-        let t = trace f x
-        let y = scalarOutput "hessian" t
-
+        let struct (t, y) = traceScalar f x
         [| forwardOverReverse chunk x t y; reverseOverReverse chunk x t y; forwardOverForward x t y |]
 
     let hessianWith chunk (f: 'X -> Tensor) (x: 'X) : Tensor =
         Directions.checkChunk "hessian" chunk
-        let t = trace f x
-        (forwardOverReverse chunk x t (scalarOutput "hessian" t)).Run()
+        let struct (t, y) = traceScalar f x
+        (forwardOverReverse chunk x t y).Run()

@@ -37,5 +37,7 @@ module internal Precision =
     and toFloat32 a = bind toFloat32P NoAttr [| a |]
     and toFloat64 a = bind toFloat64P NoAttr [| a |]
 
+    let toType (dtype: DType) a = if dtype = DType.Float32 then toFloat32 a else toFloat64 a
+
     /// The primitives of this file, in order.
     let primitives = [ toFloat32P; toFloat64P ]

@@ -122,7 +122,7 @@ module internal Factored =
 
                     operand
                         [| b; own |]
-                        (Graph.constant [| n; n |] (Array.init (n * n) (fun i -> if i % (n + 1) = 0 then 1.0 else 0.0)))
+                        (Graph.weak [| n; n |] (Array.init (n * n) (fun i -> if i % (n + 1) = 0 then 1.0 else 0.0)))
 
                 match t.Factors @ (t.Deltas |> List.map eye) with
                 | [] -> Graph.full (lengths labels) t.Scale
@@ -164,7 +164,7 @@ module internal Factored =
 
         let dense (value: Value) (node: Node) : Node =
             let labels = Array.append batchLabels (Array.concat value.Axes)
-            reshape (Array.append [| count |] node.Shape) (total labels value.Terms)
+            Graph.adapt node.DType (reshape (Array.append [| count |] node.Shape) (total labels value.Terms))
 
         let ofDense (node: Node) (batched: Node) : Value =
             let axes = node.Shape |> Array.map axis

@@ -143,7 +143,8 @@ module internal Structured =
             rows
             |> Array.map (fun row -> concat 1 (Array.sub row starts[o] (starts[o + 1] - starts[o])))
             |> concat 0
-            |> reshape (Array.append [| count |] y.Shape))
+            |> reshape (Array.append [| count |] y.Shape)
+            |> Graph.adapt y.DType)
 
     /// The symmetric matrix of a graph that is linear in `variables` and whose outputs have their shapes: half of its blocks are computed.
     let symmetric (variables: Node[]) (outputs: Node[]) : Node =
@@ -157,6 +158,7 @@ module internal Structured =
             concat 0 (Array.init inputs.Length (fun i -> concat 1 (Array.init inputs.Length (block i))))
         else
             blocks variables outputs inputs results (fun _ _ -> true) |> Array.map (concat 1) |> concat 0
+        |> Graph.adapt outputs[0].DType
 
     /// Operations of the nodes that depend on the linear variables, for one value of these: what a batch of directions costs each.
     let costPerDirection (variables: Node[]) (outputs: Node[]) : float =
