@@ -98,6 +98,11 @@ module CheckGradients =
             let run = Diff.compile g
             let keys = Random.split 4 key
             let y = run leaves
+
+            if Seq.append leaves y |> Seq.exists (fun t -> t.DType = DType.Float32) then
+                Shape.fail
+                    "checkGradients: the function takes or gives float32 tensors, whose rounding hides a derivative from finite differences; check it in float64, with Tensor.toFloat64 of its arguments"
+
             let v, w = random keys[0] leaves, random keys[1] y
             let _, transposed = Diff.vjp g leaves
             let pulled = transposed w

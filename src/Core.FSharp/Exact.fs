@@ -8,7 +8,8 @@ open Hesse.Kernels
 /// The function may contain any transformation: it is traced to a graph, and the graph is interpreted. Elements of x and
 /// constants in the graph are float64 numbers, taken as they are. Operations on constants alone are done in float64 while the
 /// graph is built (the product of two constant factors in a derivative; 2/√π in the derivative of erf); a constant that must stay exact
-/// through such products belongs into x.
+/// through such products belongs into x. The rounding of float32 tensors is left out like all rounding: an interval holds the exact value of
+/// the program, and a float32 result may lie outside by its rounding.
 [<RequireQualifiedAccess>]
 module Exact =
     /// Special functions of a fraction are no fraction.

@@ -174,10 +174,9 @@ module Sparse =
             let seeds =
                 leaves
                 |> Array.mapi (fun l t ->
-                    Tensor.create
-                        (Seq.append [ count ] t.Shape)
-                        (Array.init (count * t.Size) (fun at ->
-                            if colours[starts[l] + at % t.Size] = at / t.Size then 1.0 else 0.0)))
+                    let unit at = if colours[starts[l] + at % t.Size] = at / t.Size then 1.0 else 0.0
+                    let shape = Array.append [| count |] t.Shape
+                    Tensor(Graph.constantOf t.DType shape (Array.init (count * t.Size) unit)))
 
             let results = Diff.vmap push seeds |> Array.map (fun t -> t.toArray ())
 

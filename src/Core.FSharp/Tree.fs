@@ -354,7 +354,9 @@ module Tree =
             match leaves with
             | [||] -> Tensor.zeros [ 0 ]
             | [| one |] -> Tensor.flatten one
-            | _ -> Tensor.concat 0 (leaves |> Array.map Tensor.flatten)
+            | _ ->
+                Graph.checkTypes "ravel" (leaves |> Array.map (fun t -> t.Node))
+                Tensor.concat 0 (leaves |> Array.map Tensor.flatten)
 
         let unravel (vector: Tensor) =
             if vector.Shape <> [| total |] then

@@ -51,6 +51,10 @@ module LinearOperator =
         let a = Tensor.create [ size; size ] matrix
         ofFunction size (fun v -> Tensor.matmul a v)
 
+    /// The float64 vectors of an operator as directions for float32 parameters.
+    let private inPrecisionOf (theta: Tensor) (v: Tensor) =
+        if theta.DType = DType.Float32 then Tensor.toFloat32 v else v
+
     /// <summary>Hessian-vector products ∇²L(θ) v: forward over reverse (Pearlmutter 1994).</summary>
     /// <param name="loss">A scalar function of a tree of parameters.</param>
     /// <param name="point">θ; the operator acts on its raveled form (<c>Tree.ravel</c>).</param>
@@ -58,7 +62,7 @@ module LinearOperator =
     let hessian (loss: 'P -> Tensor) (point: 'P) : LinearOperator =
         let theta, unravel = Tree.ravel point
         let flatLoss v = loss (unravel v)
-        ofFunction theta.Shape[0] (fun v -> Diff.hvp flatLoss theta v)
+        ofFunction theta.Shape[0] (fun v -> Diff.hvp flatLoss theta (inPrecisionOf theta v))
 
     /// <summary>Gauss–Newton products Jᵀ ∇²ℓ J v of a loss ℓ(f(θ)) (Schraudolph 2002).</summary>
     /// <param name="model">f, from the parameters to the outputs.</param>
@@ -70,7 +74,7 @@ module LinearOperator =
         let flatModel v = model (unravel v)
 
         ofFunction theta.Shape[0] (fun v ->
-            let outputs, tangent = Diff.jvp flatModel theta v
+            let outputs, tangent = Diff.jvp flatModel theta (inPrecisionOf theta v)
             let curved = Diff.hvp loss outputs tangent
             let _, pullback = Diff.vjp flatModel theta
             pullback curved)

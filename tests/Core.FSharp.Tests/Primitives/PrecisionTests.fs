@@ -34,7 +34,7 @@ let ``toFloat32 rounds to nearest, ties to even, and overflows to infinity`` () 
     Assert.Equal<float[]>([| float 0.1f; 1.0; 1.0 + Math.Pow(2.0, -22.0); infinity; 0.0; -0.0 |], t.toArray ())
     Assert.True(Double.IsNegative((t.toArray ())[5]))
     isFloat64 (Tensor.toFloat64 t)
-    Assert.Equal<float[]>(t.toArray (), (Tensor.toFloat64 t).toArray ())
+    Assert.Equal<float[]>(t.toArray (), (Tensor.toFloat64 t).toArray())
 
 [<Fact>]
 let ``rounding is kept inside one loop`` () =
@@ -42,8 +42,8 @@ let ``rounding is kept inside one loop`` () =
     let error x = x - Tensor.toFloat64 (Tensor.toFloat32 x)
     let x = vector [ 0.1; 1.0 / 3.0; Math.PI ]
     let expected = [| for v in x.toArray () -> v - float (float32 v) |]
-    Assert.Equal<float[]>(expected, (error x).toArray ())
-    Assert.Equal<float[]>(expected, (Diff.compile error x).toArray ())
+    Assert.Equal<float[]>(expected, (error x).toArray())
+    Assert.Equal<float[]>(expected, (Diff.compile error x).toArray())
 
 [<Fact>]
 let ``a float32 tensor says so when printed`` () =
@@ -54,7 +54,7 @@ let ``a float32 tensor says so when printed`` () =
 let ``elements as float32 are given of float32 tensors only`` () =
     Check.fails
         "toArray32: expected a float32 tensor, got float64 of shape [1]; round it with Tensor.toFloat32, or use toArray"
-        (fun () -> (vector [ 0.1 ]).toArray32 ())
+        (fun () -> (vector [ 0.1 ]).toArray32())
 
     Check.fails "create32: shape [2] does not hold 1 elements; want 2" (fun () -> Tensor.create32 [ 2 ] [| 1.0f |])
 
@@ -63,7 +63,10 @@ let ``elements as float32 are given of float32 tensors only`` () =
 [<Fact>]
 let ``tensors of different precision do not mix`` () =
     let wide = vector [ 1.0; 2.0; 3.0 ]
-    let message op = $"{op}: tensors of different dtype do not mix: float32 [3] and float64 [3]; convert one with Tensor.toFloat32 or Tensor.toFloat64"
+
+    let message op =
+        $"{op}: tensors of different dtype do not mix: float32 [3] and float64 [3]; convert one with Tensor.toFloat32 or Tensor.toFloat64"
+
     Check.fails (message "add") (fun () -> three + wide)
     Check.fails (message "maximum") (fun () -> Tensor.maximum three wide)
     Check.fails (message "matmul") (fun () -> Tensor.matmul three wide)
@@ -75,13 +78,11 @@ let ``tensors of different precision do not mix`` () =
 
 [<Fact>]
 let ``a direction or cotangent has the precision of what it belongs to`` () =
-    Check.fails
-        "jvp: the direction is float64 where float32 is expected; convert it with Tensor.toFloat32"
-        (fun () -> Diff.jvp Tensor.tanh three (vector [ 1.0; 1.0; 1.0 ]))
+    Check.fails "jvp: the direction is float64 where float32 is expected; convert it with Tensor.toFloat32" (fun () ->
+        Diff.jvp Tensor.tanh three (vector [ 1.0; 1.0; 1.0 ]))
 
-    Check.fails
-        "vjp: the cotangent is float32 where float64 is expected; convert it with Tensor.toFloat64"
-        (fun () -> snd (Diff.vjp Tensor.toFloat64 three) three)
+    Check.fails "vjp: the cotangent is float32 where float64 is expected; convert it with Tensor.toFloat64" (fun () ->
+        snd (Diff.vjp Tensor.toFloat64 three) three)
 
 [<Fact>]
 let ``plain numbers and tensors of one number take the precision of what they meet`` () =
@@ -105,13 +106,13 @@ let ``plain numbers and tensors of one number take the precision of what they me
 [<Fact>]
 let ``a plain number is rounded to the precision that it takes`` () =
     let tenth = Tensor.ofArray32 [| 0.1f |]
-    Assert.Equal(1.0, (Tensor.equal tenth (Tensor.scalar 0.1)).item ())
-    Assert.Equal(1.0, (Diff.compile (fun t -> Tensor.equal t (Tensor.scalar 0.1)) tenth).item ())
-    Assert.Equal<float32[]>([| 0.1f * 0.1f |], (tenth * 0.1).toArray32 ())
+    Assert.Equal(1.0, (Tensor.equal tenth (Tensor.scalar 0.1)).item())
+    Assert.Equal(1.0, (Diff.compile (fun t -> Tensor.equal t (Tensor.scalar 0.1)) tenth).item())
+    Assert.Equal<float32[]>([| 0.1f * 0.1f |], (tenth * 0.1).toArray32())
     // The constant itself keeps all its digits for others.
     let c = Tensor.scalar 0.1
     isFloat32 (tenth * c)
-    Assert.Equal(0.1 * 0.1, (Tensor.create [] [| 0.1 |] * c).item ())
+    Assert.Equal(0.1 * 0.1, (Tensor.create [] [| 0.1 |] * c).item())
 
 [<Fact>]
 let ``a plain number belongs to the nodes of each precision separately`` () =
@@ -126,7 +127,7 @@ let ``masks and indices may be of either precision`` () =
     let wideMask = vector [ 1.0; 0.0; 1.0 ]
     let mask = Tensor.toFloat32 wideMask
     let x, y = vector [ 1.0; 2.0; 3.0 ], vector [ 4.0; 5.0; 6.0 ]
-    let expected = (Tensor.where wideMask x y).toArray ()
+    let expected = (Tensor.where wideMask x y).toArray()
 
     for m in [ mask; wideMask ] do
         for x, y, dtype in [ x, y, DType.Float64; Tensor.toFloat32 x, Tensor.toFloat32 y, DType.Float32 ] do
@@ -173,7 +174,10 @@ let ``derivatives have the precision of what they belong to`` () =
     isFloat32 dy
     isFloat32 (Diff.derivative 2 Tensor.sin (Tensor.toFloat32 (scalar 0.3)))
     // Also where they are zero, or constant.
-    isFloat32 (Diff.grad (fun (x: Tensor) -> Tensor.sum (Tensor.zeros [ 3 ] * 1.0) + 0.0 * Tensor.sum (Tensor.floor x)) three)
+    isFloat32 (
+        Diff.grad (fun (x: Tensor) -> Tensor.sum (Tensor.zeros [ 3 ] * 1.0) + 0.0 * Tensor.sum (Tensor.floor x)) three
+    )
+
     isFloat32 (Diff.grad Tensor.sum three)
     let a, b = Diff.grad (fun (a: Tensor, _: Tensor) -> Tensor.sum a) (vector [ 1.0 ], three)
     isFloat64 a
@@ -223,7 +227,10 @@ let ``compile keeps a plan for each precision`` () =
 [<Fact>]
 let ``equal eigenvalues are recognised at the precision of the matrix`` () =
     let a = Tensor.toFloat32 (Tensor.eye 3 * 0.7)
-    let g = Diff.grad (fun (a: Tensor) -> Tensor.sum (Tensor.square (LinearAlgebra.eigenvectors a.Node |> Tensor))) a
+
+    let g =
+        Diff.grad (fun (a: Tensor) -> Tensor.sum (Tensor.square (LinearAlgebra.eigenvectors a.Node |> Tensor))) a
+
     Assert.True(g.toArray () |> Array.forall Double.IsFinite)
 
 // ----- IEEE arithmetic -----
@@ -232,7 +239,17 @@ let ``equal eigenvalues are recognised at the precision of the matrix`` () =
 [<Fact>]
 let ``single operations are those of IEEE 754 binary32, bit for bit`` () =
     let random = Random 5
-    let special = [ 0.0f; -0.0f; 1.0f; Single.MaxValue; Single.Epsilon; 1.1754944e-38f; Single.PositiveInfinity; Single.NaN ]
+
+    let special = [
+        0.0f
+        -0.0f
+        1.0f
+        Single.MaxValue
+        Single.Epsilon
+        1.1754944e-38f
+        Single.PositiveInfinity
+        Single.NaN
+    ]
 
     let any () =
         match random.Next 20 with
@@ -245,7 +262,10 @@ let ``single operations are those of IEEE 754 binary32, bit for bit`` () =
     let same (name: string) (expected: float32[]) (actual: Tensor) =
         Array.iteri2
             (fun i (e: float32) (r: float32) ->
-                if BitConverter.SingleToInt32Bits e <> BitConverter.SingleToInt32Bits r && not (Single.IsNaN e && Single.IsNaN r) then
+                if
+                    BitConverter.SingleToInt32Bits e <> BitConverter.SingleToInt32Bits r
+                    && not (Single.IsNaN e && Single.IsNaN r)
+                then
                     failwith $"{name} of {a[i]:R} and {b[i]:R}: expected {e:R}, got {r:R}")
             expected
             (actual.toArray32 ())
@@ -269,3 +289,78 @@ let ``exact numbers ignore rounding`` () =
     let f (x: Tensor) = Tensor.toFloat64 (Tensor.toFloat32 (x / 3.0)) * 3.0
     let third = Exact.rational f (vector [ 1.0 ])
     Assert.Equal("1", (third |> Seq.exactlyOne).ToString())
+
+// ----- what stands on tensors -----
+
+[<Fact>]
+let ``linear algebra in float32 is near that in float64`` () =
+    let a = varied 1 [ 2; 4; 4 ] + 3.0 * Tensor.eye 4
+    let b = varied 2 [ 2; 4; 3 ]
+    let a32, b32 = Tensor.toFloat32 a, Tensor.toFloat32 b
+    let spd (a: Tensor) = Tensor.einsum "bij,bkj->bik" [ a; a ]
+
+    let near name (f: Tensor * Tensor -> Tensor) =
+        for g in [ f; Diff.compile f; (fun (a, b) -> fst (Diff.grad (f >> Tensor.sum) (a, b))) ] do
+            let actual = g (a32, b32)
+            isFloat32 actual
+            Check.tensors name 2e-5 (g (a, b)) actual
+
+    near "solve" (fun (a, b) -> Linalg.solve a b)
+    near "triangular" (fun (a, b) -> Linalg.triangularSolve true false a b)
+    near "inverse" (fun (a, _) -> Linalg.inverse a)
+    near "det" (fun (a, _) -> Linalg.det a)
+    near "logdet" (fun (a, _) -> Linalg.logdet (spd a))
+    near "cholesky" (fun (a, _) -> Linalg.cholesky (spd a))
+    near "eigvalsh" (fun (a, _) -> Linalg.eigvalsh (spd a))
+    near "qr" (fun (a, _) -> let q, r = Linalg.qr a in q + r)
+    near "lstsq" (fun (a, b) -> Linalg.lstsq a b)
+    near "expm" (fun (a, _) -> Linalg.expm (a / 8.0))
+
+[<Fact>]
+let ``sparse derivatives in float32`` () =
+    let f (x: Tensor) = Tensor.square (Tensor.slice 0 1 6 1 x) * Tensor.slice 0 0 5 1 x
+    let x = varied 3 [ 6 ]
+    let wide, single = Sparse.jacobian f x, Sparse.jacobian f (Tensor.toFloat32 x)
+    Assert.Equal<int[]>(wide.Pattern.ColumnIndices, single.Pattern.ColumnIndices)
+    Check.arrays "values" 1e-6 wide.Values single.Values
+
+[<Fact>]
+let ``a tree of both precisions has gradients, but no one vector`` () =
+    let x = vector [ 1.0; 2.0 ], v32 [ 3.0; 4.0 ]
+    let f (a: Tensor, b: Tensor) = Tensor.sum (a * a * Tensor.toFloat64 b)
+    let a, b = Diff.grad f x
+    Assert.Equal<float[]>([| 6.0; 16.0 |], a.toArray ())
+    Assert.Equal<float[]>([| 1.0; 4.0 |], b.toArray ())
+    isFloat32 b
+
+    let message op =
+        $"{op}: tensors of different dtype do not mix: float64 [2] and float32 [2]; convert one with Tensor.toFloat32 or Tensor.toFloat64"
+
+    Check.fails (message "ravel") (fun () -> Tree.ravel x)
+    Check.fails (message "hessian") (fun () -> Diff.hessian f x)
+    Check.fails (message "jacobian") (fun () -> Diff.jacrev f x)
+
+[<Fact>]
+let ``finite differences are refused in float32`` () =
+    let message =
+        "checkGradients: the function takes or gives float32 tensors, whose rounding hides a derivative from finite differences; check it in float64, with Tensor.toFloat64 of its arguments"
+
+    Check.fails message (fun () -> CheckGradients.check 1 Tensor.tanh three)
+    Check.fails message (fun () -> CheckGradients.check 1 Tensor.toFloat32 (vector [ 1.0 ]))
+
+[<Fact>]
+let ``structured Hessians and Jacobians keep the precision`` () =
+    // Large enough that the structure of the basis is used.
+    let x, y = varied 1 [ 64; 16 ], varied 2 [ 64; 4 ]
+    let w = varied 3 [ 16 * 48 + 48 * 4 ]
+
+    let loss (x: Tensor) (y: Tensor) (w: Tensor) =
+        let a = Tensor.reshape [ 16; 48 ] (Tensor.slice 0 0 (16 * 48) 1 w)
+        let b = Tensor.reshape [ 48; 4 ] (Tensor.slice 0 (16 * 48) (16 * 48 + 48 * 4) 1 w)
+        Tensor.mean (Tensor.square (Tensor.matmul (Tensor.tanh (Tensor.matmul x a)) b - y))
+
+    let single = Tensor.toFloat32
+    let expected = Diff.hessian (loss x y) w
+    let actual = Diff.hessian (loss (single x) (single y)) (single w)
+    isFloat32 actual
+    Check.tensors "hessian" 1e-5 expected actual

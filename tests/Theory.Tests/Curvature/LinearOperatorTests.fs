@@ -86,3 +86,17 @@ let ``a vector of the wrong length is refused`` () =
     let operator = LinearOperator.ofMatrix 3 (symmetric 1 3)
     let e = Assert.Throws<HesseException>(fun () -> operator.Apply [| 1.0; 2.0 |] |> ignore)
     Assert.Contains("2 numbers together, wanted 3 numbers each", e.Message)
+
+[<Fact>]
+let ``operators of float32 parameters take and give float64 vectors`` () =
+    let x, y = Tensor.ofArray [| 0.3; -0.8; 0.5 |], Tensor.ofArray [| 0.1; 0.2; -0.4 |]
+    let model (c: Tensor -> Tensor) (w: Tensor) = Tensor.tanh (c x * w)
+    let loss c (z: Tensor) = Tensor.sum (Tensor.square (z - c y))
+    let w, v = Tensor.ofArray [| 1.0; 0.5; -0.7 |], [| 0.2; -0.6; 1.0 |]
+    let near (a: float[]) (b: float[]) = Array.iter2 (fun p q -> Assert.Equal(p, q, 1e-6)) a b
+
+    let both make = make id w, make Tensor.toFloat32 (Tensor.toFloat32 w)
+    let wide, single = both (fun c w -> LinearOperator.hessian (model c >> loss c) w)
+    near (wide.Apply v) (single.Apply v)
+    let wide, single = both (fun c w -> LinearOperator.gaussNewton (model c) (loss c) w)
+    near (wide.Apply v) (single.Apply v)
