@@ -37,7 +37,7 @@ class Inputs:
         numbers = array.array("d")
         with open(entry["file"], "rb") as file:
             numbers.frombytes(file.read())
-        return torch.tensor(numbers, dtype=torch.float64).reshape(entry["shape"])
+        return torch.tensor(numbers, dtype=getattr(torch, entry["dtype"])).reshape(entry["shape"])
 
     def one(self, name):
         return self.tensors[name]
@@ -248,7 +248,7 @@ def write_result(folder, row, result):
     path = os.path.join(folder, row + ".result.f64")
     with open(path, "wb") as file:
         for tensor in tensors:
-            file.write(tensor.detach().contiguous().numpy().tobytes())
+            file.write(tensor.detach().double().contiguous().numpy().tobytes())
     return path
 
 

@@ -23,8 +23,9 @@ type Outcome = {
     Title: string
     Hesse: Timing
     Peer: Timing option
-    /// max |Hesse − peer| / max |peer|.
+    /// max |Hesse − peer| / max |peer|, and how large it may be.
     Difference: float option
+    Agreement: float
     /// Number of rounds, and of calls of either side in a round.
     Rounds: int
     Calls: int * int
@@ -109,6 +110,7 @@ let row (rounds: int) (secondsPerRound: float) (peer: Peer option) (row: Row) : 
         Hesse = summarise variant.Name (Array.map fst measured)
         Peer = theirs |> Option.map (fun t -> summarise t.Form (measured |> Array.choose snd))
         Difference = difference
+        Agreement = row.Agreement
         Rounds = rounds
         Calls = ourCalls, defaultArg theirCalls 0
         Flops = flopsOf (row.Plan())

@@ -42,6 +42,7 @@ type Peer private (child: Process, folder: string, version: string) =
             File.WriteAllBytes(file, bytes)
             let shape = tensor.Shape |> Array.map (fun d -> JsonValue.Create(d) :> JsonNode)
             let input = JsonObject()
+            input["dtype"] <- JsonValue.Create(if tensor.DType = DType.Float32 then "float32" else "float64")
             input["file"] <- JsonValue.Create(file)
             input["shape"] <- JsonArray(shape)
             inputs[name] <- input

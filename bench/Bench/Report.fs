@@ -7,12 +7,8 @@ open System.IO
 open System.Text.Json
 open Hesse.Bench.Measure
 
-/// The largest relative difference at which both sides count as having computed the same.
-[<Literal>]
-let Agreement = 1e-9
-
 /// True when there is no peer, or it computed the same.
-let agrees (outcome: Outcome) = outcome.Difference |> Option.forall (fun d -> d <= Agreement)
+let agrees (outcome: Outcome) = outcome.Difference |> Option.forall (fun d -> d <= outcome.Agreement)
 
 let private number (format: string) (x: float) = x.ToString(format, CultureInfo.InvariantCulture)
 
@@ -85,7 +81,6 @@ let save (path: string) (facts: (string * string) list) (outcomes: Outcome list)
 
     let document = {|
         machine = dict facts
-        agreement = Agreement
         rows =
             outcomes
             |> List.map (fun o -> {|
@@ -95,6 +90,7 @@ let save (path: string) (facts: (string * string) list) (outcomes: Outcome list)
                 peer = o.Peer |> optional timing
                 ratio = o.Peer |> optional (ratio o)
                 difference = o.Difference |> optional id
+                agreement = o.Agreement
                 agrees = agrees o
                 rounds = o.Rounds
                 hesseCalls = fst o.Calls

@@ -24,4 +24,11 @@ type Row = {
     Variants: Variant list
     /// The text of the compiled plan.
     Plan: unit -> string
-}
+} with
+
+    /// The largest relative difference at which both sides count as having computed the same, by the precision of the inputs.
+    member r.Agreement =
+        if r.Inputs |> List.exists (fun (_, t) -> t.DType = DType.Float32) then
+            1e-5
+        else
+            1e-9

@@ -44,19 +44,24 @@ let private regression (seed: int) (widths: int list) (samples: int) =
 
 let private show (widths: int list) = String.Join("-", widths)
 
-let private gradient (widths: int list) (samples: int) : Row =
+/// The gradient on numbers that `convert` brings to a precision; `suffix` goes to the row's name.
+let private gradientIn (suffix: string) (convert: Tensor -> Tensor) (widths: int list) (samples: int) : Row =
     let parameters, _, x, y = regression 1 widths samples
+    let parameters, x, y = Array.map convert parameters, convert x, convert y
     let f = Diff.grad (meanSquare x y)
     let step = Diff.compile f
 
     {
-        Name = $"grad-{show widths}"
+        Name = $"grad-{show widths}{suffix}"
         Title = $"gradient, MLP {show widths} tanh, n = {samples}, mean square error"
         Slow = false
         Inputs = ("x", x) :: ("y", y) :: named "p" parameters
         Variants = [ { Name = "compiled"; Compute = fun () -> step parameters } ]
         Plan = fun () -> Diff.explain f parameters
     }
+
+let private gradient = gradientIn "" id
+let private gradient32 = gradientIn "-float32" Tensor.toFloat32
 
 let private hessianVector (widths: int list) (samples: int) : Row =
     let parameters, direction, x, y = regression 2 widths samples
@@ -167,6 +172,8 @@ let private directional (order: int) (widths: int list) (samples: int) : Row =
 /// data: the folder that holds digits.csv.gz.
 let all (data: string) : Row list = [
     gradient [ 2; 16; 1 ] 64
+    gradient [ 784; 256; 256; 10 ] 256
+    gradient32 [ 784; 256; 256; 10 ] 256
     hessianVector [ 10; 64; 64; 1 ] 128
     hessianVector [ 10; 32; 32; 1 ] 100
     hessian [ 10; 32; 32; 1 ] 100 false
