@@ -155,7 +155,9 @@ module Linalg =
     /// max(m, n) · 2⁻⁵² (2⁻²³ in float32), the usual limit for the rank.
     let private usualLimit (a: Tensor) =
         let shape = a.Node.Shape
-        float (max shape[shape.Length - 1] shape[shape.Length - 2]) * System.Math.ScaleB(1.0, (if a.DType = DType.Float32 then -23 else -52))
+
+        float (max shape[shape.Length - 1] shape[shape.Length - 2])
+        * System.Math.ScaleB(1.0, (if a.DType = DType.Float32 then -23 else -52))
 
     /// <summary>Moore-Penrose inverse; singular values up to rcond times the largest count as zero.</summary>
     /// <remarks>

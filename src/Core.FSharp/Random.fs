@@ -128,7 +128,7 @@ module Random =
     /// <param name="key">The stream.</param>
     /// <param name="p">From 0 to 1; broadcasts with the shape.</param>
     /// <param name="shape">Axis lengths.</param>
-    let bernoulli (key: Key) (p: Tensor) (shape: int seq) : Tensor = 
+    let bernoulli (key: Key) (p: Tensor) (shape: int seq) : Tensor =
         Tensor.greater (Tensor.toFloat64 p) (uniform key shape)
 
     /// <summary>Whole numbers, uniform on 0 .. bound − 1.</summary>

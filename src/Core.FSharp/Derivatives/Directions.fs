@@ -90,9 +90,7 @@ module internal Directions =
 
     /// The variables of a block of directions and the outputs for all of it.
     let batch (block: int) (linear: Node[]) (outputs: Node[]) : Node[] * Node[] =
-        let seeds =
-            linear
-            |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| block |] v.Shape))
+        let seeds = linear |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| block |] v.Shape))
 
         seeds, Batch.apply block linear seeds outputs
 

@@ -26,8 +26,7 @@ module internal Implicit =
         let directions = variablesLike variables
         let linear = pushforward variables directions outputs
 
-        Batch.apply n directions (Directions.basis variables 0 n) linear
-        |> Directions.flattenRows n
+        Batch.apply n directions (Directions.basis variables 0 n) linear |> Directions.flattenRows n
 
     /// dx = −(∂F/∂x)⁻¹ (∂F/∂a) da as a packed vector, in terms of a, x and da.
     let private tangentOf name (arguments: Node[]) (tangents: Node[]) (unknowns: Node[]) (residual: Node[]) (n: int) =

@@ -17,8 +17,7 @@ module internal Laplacians =
     /// The graph for `block` directions: its variables (directions, then weights) and outputs.
     let private graph (t: Trace<'Y>) (weights: Node option) (wantFirst: bool) (block: int) =
         let seeds =
-            t.Variables
-            |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| block |] v.Shape))
+            t.Variables |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| block |] v.Shape))
 
         let weightVariable =
             match weights with
@@ -149,8 +148,8 @@ module internal Laplacians =
                 Shape.fail $"laplacianAlong: weights of shape {Shape.show other}; want [m], one for each direction"
 
         let wanted =
-            t.Variables
-            |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| count |] v.Shape))
+            t.Variables |> Array.map (fun v -> Graph.variableOf v.DType (Array.append [| count |] v.Shape))
+
         matching "laplacianAlong" "tree of directions" wanted rows
 
         let weights = weightsFor "laplacianAlong" t weights

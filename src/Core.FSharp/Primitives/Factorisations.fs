@@ -84,7 +84,8 @@ module internal Factorisations =
         let r = values.Shape.Length
         let largest = Elementwise.maxOver [| r - 1 |] (Elementwise.abs values)
 
-        let limit = broadcast x.Shape [| 0 .. r - 2 |] (scale (equalValues values * float (last values)) largest)
+        let limit =
+            broadcast x.Shape [| 0 .. r - 2 |] (scale (equalValues values * float (last values)) largest)
 
         let isZero = Elementwise.greaterEqual limit (Elementwise.abs x)
         let one = full x.Shape 1.0

@@ -227,10 +227,7 @@ let ``compile keeps a plan for each precision`` () =
 [<Fact>]
 let ``equal eigenvalues are recognised at the precision of the matrix`` () =
     let a = Tensor.toFloat32 (Tensor.eye 3 * 0.7)
-
-    let g =
-        Diff.grad (fun (a: Tensor) -> Tensor.sum (Tensor.square (LinearAlgebra.eigenvectors a.Node |> Tensor))) a
-
+    let g = Diff.grad (fun a -> Tensor.sum (Tensor.square (snd (Linalg.eigh a)))) a
     Assert.True(g.toArray () |> Array.forall Double.IsFinite)
 
 // ----- IEEE arithmetic -----
@@ -325,7 +322,7 @@ let ``sparse derivatives in float32`` () =
     Check.arrays "values" 1e-6 wide.Values single.Values
 
 [<Fact>]
-let ``a tree of both precisions has gradients, but no one vector`` () =
+let ``a tree of both precisions has gradients and Jacobians, but no one vector`` () =
     let x = vector [ 1.0; 2.0 ], v32 [ 3.0; 4.0 ]
     let f (a: Tensor, b: Tensor) = Tensor.sum (a * a * Tensor.toFloat64 b)
     let a, b = Diff.grad f x
@@ -338,7 +335,20 @@ let ``a tree of both precisions has gradients, but no one vector`` () =
 
     Check.fails (message "ravel") (fun () -> Tree.ravel x)
     Check.fails (message "hessian") (fun () -> Diff.hessian f x)
-    Check.fails (message "jacobian") (fun () -> Diff.jacrev f x)
+    Check.tensors "forward" 0.0 (vector [ 6.0; 16.0; 1.0; 4.0 ]) (Diff.jacfwd f x)
+    Check.tensors "reverse" 0.0 (vector [ 6.0; 16.0; 1.0; 4.0 ]) (Diff.jacrev f x)
+
+[<Fact>]
+let ``a Jacobian has the precision of the result, a Hessian that of the argument`` () =
+    let up (x: Tensor) = Tensor.sin (Tensor.toFloat64 x)
+    let down (x: Tensor) = Tensor.sin (Tensor.toFloat32 x)
+
+    for jacobian in [ Diff.jacobian; Diff.jacfwd; Diff.jacrev ] do
+        isFloat64 (jacobian up three)
+        isFloat32 (jacobian down (Tensor.toFloat64 three))
+
+    isFloat32 (Diff.hessian (up >> Tensor.sum) three)
+    isFloat64 (Diff.hessian (down >> Tensor.sum) (Tensor.toFloat64 three))
 
 [<Fact>]
 let ``finite differences are refused in float32`` () =
@@ -364,3 +374,62 @@ let ``structured Hessians and Jacobians keep the precision`` () =
     let actual = Diff.hessian (loss (single x) (single y)) (single w)
     isFloat32 actual
     Check.tensors "hessian" 1e-5 expected actual
+
+[<Fact>]
+let ``Laplacians, mixed derivatives and implicit functions in float32`` () =
+    let f (x: Tensor) = Tensor.sum (Tensor.tanh x * Tensor.square x) * x[0]
+    let x, single = vector [ 0.3; -0.7; 0.5 ], v32 [ 0.3; -0.7; 0.5 ]
+    let u, v = varied 1 [ 3 ], varied 2 [ 3 ]
+    let down = Tensor.toFloat32
+
+    let near name (expected: Tensor) (actual: Tensor) =
+        isFloat32 actual
+        Check.tensors name 1e-5 expected actual
+
+    near "laplacian" (Diff.laplacian f x) (Diff.laplacian f single)
+    near "weights" (Diff.laplacianWith u f x) (Diff.laplacianWith (down u) f single)
+    near "plain weights" (Diff.laplacian f x) (Diff.laplacianWith (Tensor.ones [ 3 ]) f single)
+    let a = Tensor.outer u u + Tensor.outer v v
+    near "matrix" (Diff.laplacianWith a f x) (Diff.laplacianWith (down a) f single)
+    near "terms" (Diff.laplacianTerms f x) (Diff.laplacianTerms f single)
+    let y, g, l = Diff.valueGradLaplacian f x
+    let y', g', l' = Diff.valueGradLaplacian f single
+    near "value" y y'
+    near "gradient" g g'
+    near "sum" l l'
+    near "directional" (Diff.directional f x [ u; v; u ]) (Diff.directional f single [ down u; down v; down u ])
+
+    Check.fails
+        "laplacianWith: tensors of different dtype do not mix: float64 [3] and float32 [3]; convert one with Tensor.toFloat32 or Tensor.toFloat64"
+        (fun () -> Diff.laplacianWith u f single)
+
+    // x³ = a, by Newton's method in the precision of a.
+    let cubeRoot =
+        Diff.implicitRoot (fun (a: Tensor) (x: Tensor) -> x * x * x - a) (fun a ->
+            Seq.fold (fun (x: Tensor) _ -> x - (x * x * x - a) / (3.0 * x * x)) (a / a) (seq { 1..30 }))
+
+    let root (a: Tensor) = Tensor.sum (cubeRoot a)
+    near "implicit" (Diff.grad root (vector [ 2.0; 5.0 ])) (Diff.grad root (v32 [ 2.0; 5.0 ]))
+    near "implicit, twice" (Diff.hessian root (vector [ 2.0; 5.0 ])) (Diff.hessian root (v32 [ 2.0; 5.0 ]))
+
+[<Fact>]
+let ``the rank of a float32 matrix is judged at its precision`` () =
+    // Of rank 1 but for rounding to float32.
+    let a = Tensor.toFloat32 (Tensor.outer (varied 1 [ 5 ]) (varied 2 [ 4 ]))
+    Assert.Equal(1.0, (Linalg.matrixRank a).item())
+    Assert.InRange((Linalg.pinv a |> Tensor.abs |> Tensor.max).item(), 0.0, 10.0)
+    isFloat32 (Linalg.pinv a)
+
+[<Fact>]
+let ``draws are float64, whatever the precision of their parameters`` () =
+    let key = Random.key 1
+    isFloat64 (Random.normal key [ 3 ])
+    let p = vector [ 0.2; 0.5; 0.9 ]
+    let classes = Random.categorical key (Tensor.log p) [ 6 ]
+
+    Assert.Equal<float[]>(
+        classes.toArray (),
+        (Random.categorical key (Tensor.log (Tensor.toFloat32 p)) [ 6 ]).toArray()
+    )
+
+    isFloat64 (Random.bernoulli key (Tensor.toFloat32 p) [ 3 ])

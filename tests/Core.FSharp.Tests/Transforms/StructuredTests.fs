@@ -12,8 +12,7 @@ let private bothWays (f: Tensor[] -> Tensor[]) (xs: Tensor[]) =
     let count = xs |> Array.sumBy (fun x -> x.Size)
     let structured = Structured.overBasis tangents linear
 
-    let batch =
-        Batch.apply count tangents (Directions.basis tangents 0 count) linear
+    let batch = Batch.apply count tangents (Directions.basis tangents 0 count) linear
 
     let values nodes = Executor.evaluate t.Variables t.Values nodes |> Array.map Tensor
     values structured, values batch
@@ -24,8 +23,7 @@ let private bothHessians (f: Tensor[] -> Tensor) (xs: Tensor[]) =
     let products = pushforward t.Variables tangents (gradient t.Variables t.Outputs[0])
     let count = xs |> Array.sumBy (fun x -> x.Size)
 
-    let batch =
-        Batch.apply count tangents (Directions.basis tangents 0 count) products
+    let batch = Batch.apply count tangents (Directions.basis tangents 0 count) products
 
     let values nodes = Executor.evaluate t.Variables t.Values nodes |> Array.map Tensor
     values [| Structured.symmetric tangents products |], values [| Directions.flattenRows count batch |]
