@@ -196,8 +196,7 @@ let private inFloat32 (p: Primitive) (s: Sample) =
 
 let private isConversion (p: Primitive) = List.exists (fun q -> obj.ReferenceEquals(p, q)) Precision.primitives
 
-/// Keys are float64.
-let private isRandom (p: Primitive) = List.exists (fun q -> obj.ReferenceEquals(p, q)) Randomness.primitives
+let private isOnlyFloat64 (p: Primitive) = List.exists (fun q -> obj.ReferenceEquals(p, q)) ProgramGenerator.onlyFloat64
 
 /// Roundings of one operation: two, and one for each of at most 64 terms of a sum.
 let private oneOperation = 66.0 * Math.Pow(2.0, -24.0)
@@ -206,7 +205,7 @@ let private oneOperation = 66.0 * Math.Pow(2.0, -24.0)
 let ``in float32, eager is the rounded float64 value and compiled is near it`` (name: string) =
     let p = find name
 
-    if not (isConversion p || isRandom p) then
+    if not (isConversion p || isOnlyFloat64 p) then
         for s in samples.Value[name] do
             let args = inFloat32 p s
             let wide = args |> Array.map (fun a -> Graph.constant a.Shape a.Data)
@@ -228,7 +227,7 @@ let ``in float32, eager is the rounded float64 value and compiled is near it`` (
 let ``in float32, a plan that reads stored results is right`` (name: string) =
     let p = find name
 
-    if not (isConversion p || isRandom p) then
+    if not (isConversion p || isOnlyFloat64 p) then
         for s in samples.Value[name] |> Array.truncate 10 do
             let args = inFloat32 p s
             let variables = args |> Array.map Graph.variableLike

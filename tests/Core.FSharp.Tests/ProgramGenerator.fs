@@ -799,10 +799,13 @@ module internal ProgramGenerator =
     /// A float64 program from a seed, with axis lengths out of `lengths`.
     let generateWith (lengths: int[]) (seed: int) = generateAmong table.Value lengths seed
 
-    /// A float32 program with axes of length 1 to 4; parts of it may be float64. Keys are float64, so there are none.
+    /// Keys are float64, and loops are bound to float64 values; the functions above them convert.
+    let onlyFloat64 = ScanPrimitive.scanP :: Randomness.primitives
+
+    /// A float32 program with axes of length 1 to 4; parts of it may be float64.
     let generateFloat32 (seed: int) =
-        let isRandom (p: Primitive) = Randomness.primitives |> List.exists (fun q -> obj.ReferenceEquals(p, q))
-        generateOf DType.Float32 (table.Value |> Array.filter (isRandom >> not)) [| 1; 2; 3; 4 |] seed
+        let isOnlyFloat64 (p: Primitive) = onlyFloat64 |> List.exists (fun q -> obj.ReferenceEquals(p, q))
+        generateOf DType.Float32 (table.Value |> Array.filter (isOnlyFloat64 >> not)) [| 1; 2; 3; 4 |] seed
 
     /// A program with axes of length 1 to 4.
     let generate (seed: int) = generateWith [| 1; 2; 3; 4 |] seed

@@ -72,7 +72,11 @@ module internal Control =
             (fun i (a: Tensor) (b: Tensor) ->
                 if a.Node.Shape <> b.Node.Shape then
                     Shape.fail
-                        $"{op}: {what}{place i leaves.Length} has shape {Shape.show b.Node.Shape}, expected {Shape.show a.Node.Shape}; {remedy}")
+                        $"{op}: {what}{place i leaves.Length} has shape {Shape.show b.Node.Shape}, expected {Shape.show a.Node.Shape}; {remedy}"
+
+                if not (a.Node.IsWeak || b.Node.IsWeak) && a.DType <> b.DType then
+                    Shape.fail
+                        $"{op}: {what}{place i leaves.Length} is {Graph.typeName b.DType}, expected {Graph.typeName a.DType}; convert it with Tensor.toFloat32 or Tensor.toFloat64")
             leaves
             found
 
@@ -90,11 +94,61 @@ module internal Control =
 
     // ----- making loops -----
 
-    let private bind (loop: Loop) (args: Node[]) : LoopPart -> Tensor =
+    /// The same body on float64 values: float32 ones are rounded where the body reads them, and widened where it hands them over.
+    let private widened (body: LoopBody) : LoopBody =
+        let variables = Array.concat [ body.Carries; body.Elements; body.Captured ]
+
+        let condition =
+            match body.Trips with
+            | Trips.While c -> [| c |]
+            | _ -> [||]
+
+        let made = Array.concat [ body.Next; body.Outputs; condition ]
+
+        if Seq.append variables made |> Seq.forall (fun n -> not n.IsFloat32) then
+            body
+        else
+            let wide (nodes: Node[]) = nodes |> Array.map (fun v -> if v.IsFloat32 then Graph.variable v.Shape else v)
+
+            let carries, elements, captured = wide body.Carries, wide body.Elements, wide body.Captured
+
+            let values =
+                Array.map2
+                    (fun (v: Node) -> Precision.toType v.DType)
+                    variables
+                    (Array.concat [ carries; elements; captured ])
+
+            let closed = Substitute.apply variables values made |> Array.map Precision.toFloat64
+            let next, outputs = body.Next.Length, body.Outputs.Length
+
+            {
+                body with
+                    Carries = carries
+                    Elements = elements
+                    Captured = captured
+                    Next = closed[.. next - 1]
+                    Outputs = closed[next .. next + outputs - 1]
+                    Trips =
+                        match body.Trips with
+                        | Trips.While _ -> Trips.While(Array.last closed)
+                        | other -> other
+            }
+
+    /// A loop, bound to its arguments: its parts, in the precision that the body has them in.
+    let private bind (body: LoopBody) (args: Node[]) : LoopPart -> Tensor =
+        let loop, args = Loop(widened body), args |> Array.map Precision.toFloat64
         let concrete = args |> Array.forall (fun a -> a.IsConcrete)
         let loop = if concrete then Trim.withoutHistories loop else loop
         let result = ScanPrimitive.bind loop args
-        Loop.part loop result >> tensor
+
+        let dtype which =
+            match which with
+            | Final i
+            | History i -> body.Carries[i].DType
+            | Stacked i -> body.Outputs[i].DType
+            | Steps -> DType.Float64
+
+        fun which -> Loop.part loop result which |> Precision.toType (dtype which) |> tensor
 
     /// A loop from variables and what one step makes of them, bound to its arguments.
     let private run op trips length reverse (carries: Node[]) (xs: Node[]) (next: Node[]) (outputs: Node[]) arguments =
@@ -134,7 +188,7 @@ module internal Control =
         if length < 0 then
             Shape.fail $"{op}: the number of steps is {length}; want at least 0"
 
-        bind (Loop body) (Array.append arguments taken)
+        bind body (Array.append arguments taken)
 
     let private remedy =
         "return the carry in the structure and shapes in which it came in; start from a value that has them"
@@ -144,7 +198,7 @@ module internal Control =
         let first, _, rebuildCarry = Tree.flatten init
         let sequences, _, rebuildElement = Tree.flatten xs
         let carries = variablesLike (nodesOf init)
-        let elements = sequences |> Array.map (fun s -> Graph.variable s.Node.Shape[1..])
+        let elements = sequences |> Array.map (fun s -> Graph.variableOf s.DType s.Node.Shape[1..])
 
         let carry, y =
             step (rebuildCarry (Array.map tensor carries)) (rebuildElement (Array.map tensor elements))
@@ -268,7 +322,7 @@ module internal Control =
                 LinearCaptured = Array.append variables stand |> Array.map (fun _ -> false)
             }
 
-        let part = bind (Loop body) (Array.concat [ [| taken |]; otherwise; values; captured ])
+        let part = bind body (Array.concat [ [| taken |]; otherwise; values; captured ])
         carries |> Array.mapi (fun i _ -> (part (Final i)).Node)
 
     let cond (predicate: Tensor) (whenTrue: 'X -> 'Y) (whenFalse: 'X -> 'Y) (x: 'X) : 'Y =
@@ -292,12 +346,14 @@ module internal Control =
                     (whenFalse traced)
 
             let outputs, _, rebuildResult = Tree.flatten y
-            let made = outputs |> Array.map (fun t -> t.Node)
+            // A plain number in one branch takes the precision of the other.
+            let made = Array.map2 (fun (t: Tensor) (o: Node) -> Graph.adapt o.DType t.Node) outputs other
+            let other = Array.map2 (fun (n: Node) -> Graph.adapt n.DType) made other
             let values = leaves |> Array.map (fun t -> t.Node)
             // A graph without variables of its own is closed over everything.
             let own = if variables.Length = 0 then [| Graph.variable [||] |] else variables
             let given = if variables.Length = 0 then [| Graph.zeros [||] |] else values
-            let zeros = made |> Array.map (fun n -> Graph.zeros n.Shape)
+            let zeros = made |> Array.map Graph.zerosLike
             let one = branch holds zeros own given made
             let not' = sub (Graph.full [||] 1.0) holds
             branch not' one own given other |> Array.map tensor |> rebuildResult

@@ -433,3 +433,83 @@ let ``draws are float64, whatever the precision of their parameters`` () =
     )
 
     isFloat64 (Random.bernoulli key (Tensor.toFloat32 p) [ 3 ])
+
+// ----- loops -----
+
+[<Fact>]
+let ``loops, branches and checkpoints in float32`` () =
+    let down = Tensor.toFloat32
+
+    let near name order (f: Tensor -> Tensor) (x: Tensor) =
+        let single = down x
+
+        let check what (expected: Tensor) (actual: Tensor) =
+            isFloat32 actual
+            Check.tensors $"{name}, {what}" (1e-5 * Math.Pow(10.0, order)) expected actual
+
+        check "value" (f x) (f single)
+        check "compiled" (f x) (Diff.compile f single)
+        check "grad" (Diff.grad (f >> Tensor.sum) x) (Diff.grad (f >> Tensor.sum) single)
+        check "hessian" (Diff.hessian (f >> Tensor.sum) x) (Diff.hessian (f >> Tensor.sum) single)
+        let pairs = Tensor.stack 0 [ x; 0.5 * x ]
+        check "vmap" (Diff.vmap f pairs) (Diff.vmap f (down pairs))
+        let second x = Array.last (Diff.jet 2 f x (Tensor.ones [ 3 ]))
+        check "jet" (second x) (second single)
+
+    let x = vector [ 0.4; -0.3; 0.8 ]
+    let m = 0.3 * varied 1 [ 3; 3 ]
+    let like (t: Tensor) (c: Tensor) = if t.DType = DType.Float32 then down c else c
+
+    near
+        "scan"
+        0.0
+        (fun x ->
+            let carry, outputs =
+                Diff.scan
+                    (fun (c: Tensor) (e: Tensor) -> Tensor.tanh (Tensor.matmul (like x m) c + e), c * c)
+                    x
+                    (Tensor.stack 0 [ x; x * x; -x ])
+
+            carry + Tensor.sumAxis 0 outputs)
+        x
+
+    near "iterate" 0.0 (fun x -> Diff.iterate 4 (fun (c: Tensor) -> c - 0.1 * c * c) x) x
+    near "cond" 0.0 (fun x -> Diff.cond (Tensor.greater (Tensor.sum x) (scalar 0.0)) Tensor.sin (fun t -> t * t) x) x
+
+    near
+        "a number in a branch"
+        0.0
+        (fun x ->
+            Diff.cond (Tensor.greater (Tensor.sum x) (scalar 9.0)) (fun _ -> Tensor.ones [ 3 ]) (fun t -> t * t) x)
+        x
+
+    near "checkpoint" 0.0 (Diff.checkpoint (Tensor.tanh >> Tensor.square)) x
+
+    // A carry of each precision.
+    let a, b = Diff.iterate 3 (fun (a: Tensor, b: Tensor) -> a * 1.5, b + Tensor.toFloat64 a) (down x, x)
+    isFloat32 a
+    isFloat64 b
+
+    Check.fails
+        "iterate: the carry that the step returns is float64, expected float32; convert it with Tensor.toFloat32 or Tensor.toFloat64"
+        (fun () -> Diff.iterate 2 (fun (c: Tensor) -> Tensor.toFloat64 c) (down x))
+
+[<Fact>]
+let ``views of float32 buffers at odd and even places`` () =
+    let f (x: Tensor) =
+        let y = Tensor.exp x
+
+        Tensor.concat 0 [
+            for i in 0..4 ->
+                Tensor.cumsum 0 (Tensor.slice 0 i (i + 3) 1 y) + Tensor.flip 0 (Tensor.slice 0 i (i + 3) 1 x)
+        ]
+
+    let x = Tensor.toFloat32 (varied 5 [ 7 ])
+    Check.tensors "views" 1e-6 (f x) (Diff.compile f x)
+
+    let g (x: Tensor) =
+        let square = Tensor.matmul x x
+        Tensor.matmul (x[1]) (x[2]) + Tensor.matmul (square[1]) (x[0])
+
+    let m = Tensor.toFloat32 (varied 6 [ 3; 3; 3 ])
+    Check.tensors "matrices of nine" 1e-6 (g m) (Diff.compile g m)
