@@ -7,7 +7,6 @@ open Hesse.Tracing
 /// The full tensor of k-th derivatives, and the ways to compute it.
 module internal DerivativeTensors =
     let private count (nodes: Node[]) = nodes |> Array.sumBy (fun n -> Shape.length "derivativeTensor" n.Shape)
-    let private shapesOf (t: Trace<Tensor>) = t.Variables |> Array.map (fun v -> v.Shape)
 
     /// [P; …; P (k times); rest] with rest of the size of y and perhaps one more P, as [shape of y; shape of x k times].
     let private asTensor (order: int) (x: 'X) (t: Trace<Tensor>) (innermostIsLast: bool) (found: Node) : Tensor =
@@ -59,7 +58,7 @@ module internal DerivativeTensors =
                 finish found[0])
 
     let private bases (t: Trace<Tensor>) times =
-        let basis = lazy (Directions.basis (shapesOf t) 0 (count t.Variables))
+        let basis = lazy (Directions.basis t.Variables 0 (count t.Variables))
         Array.init times (fun _ -> basis.Value) |> Array.concat
 
     let private nestedForward order (x: 'X) (t: Trace<Tensor>) =
