@@ -80,6 +80,7 @@ type internal Node
         newest: int64,
         scope: Scope,
         data: double[],
+        later: Lazy<double[]>,
         uniform: double voption,
         dtype: DType,
         isWeak: bool
@@ -115,7 +116,7 @@ type internal Node
     /// True for a constant that was made of plain numbers: beside a float32 tensor it is float32, else float64.
     member _.IsWeak = isWeak
 
-    /// The elements of a concrete node, row-major.
+    /// The elements of a concrete node, row-major. Those of a repeated constant are made when somebody asks for them.
     member _.Data =
         if isNull data then
             match uniform with
@@ -123,7 +124,8 @@ type internal Node
                 let filled = GC.AllocateUninitializedArray<double>(Shape.length "full" shape)
                 Array.Fill(filled, u)
                 data <- filled
-            | ValueNone -> invalidOp "a symbolic node has no data"
+            | ValueNone when isNull later -> invalidOp "a symbolic node has no data"
+            | ValueNone -> data <- later.Value
 
         data
 
@@ -238,7 +240,7 @@ module internal Graph =
     }
 
     let private variableIn (scope: Scope) (dtype: DType) (shape: int[]) =
-        Node(inputPrimitive, ToShape shape, [||], shape, 0L, scope, null, ValueNone, dtype, false)
+        Node(inputPrimitive, ToShape shape, [||], shape, 0L, scope, null, null, ValueNone, dtype, false)
 
     /// A fresh variable, newer than every node there is.
     let variableOf (dtype: DType) (shape: int[]) = variableIn (Scope None) dtype shape
@@ -255,7 +257,7 @@ module internal Graph =
     let isVariable (node: Node) = obj.ReferenceEquals(node.Prim, inputPrimitive) && not node.IsConcrete
 
     let private concrete dtype isWeak shape data uniform =
-        Node(inputPrimitive, NoAttr, [||], shape, 0L, null, data, uniform, dtype, isWeak)
+        Node(inputPrimitive, NoAttr, [||], shape, 0L, null, data, null, uniform, dtype, isWeak)
 
     let private onlyValue (data: double[]) = if data.Length = 1 then ValueSome data[0] else ValueNone
 
@@ -344,49 +346,57 @@ module internal Graph =
 
     // ----- operations -----
 
+    /// The elements of an operation on concrete arguments, by running its steps.
+    let private run (prim: Primitive) (attr: Attr) (args: Node[]) (shape: int[]) (dtype: DType) : double[] =
+        let result = GC.AllocateUninitializedArray<double>(Shape.length prim.Name shape)
+        let slots = Array.init args.Length id
+        let data = args |> Array.map (fun a -> a.Data)
+
+        let data =
+            match prim.Lower with
+            | Lowering.Working(size, _) ->
+                Array.append data [| GC.AllocateUninitializedArray<double>(int (size attr)) |]
+            | _ -> data
+
+        let steps =
+            match prim.Lower with
+            | Lowering.Tile op ->
+                let strides = Shape.strides shape
+                let inputs = args |> Array.mapi (fun i _ -> TileInput(i, 0L, strides, 0.0))
+                let register i = if i < args.Length then i else 0
+                let program = [| TileInstruction(op, args.Length, register 0, register 1, register 2) |]
+                [ FusedStep(shape, inputs, program, [| TileOutput(args.Length, args.Length) |]) :> Step ]
+            | Lowering.Steps make -> make attr (args |> Array.map (fun a -> a.Shape)) shape slots args.Length
+            | Lowering.Working(_, make) ->
+                make attr (args |> Array.map (fun a -> a.Shape)) shape slots (args.Length + 1) args.Length
+            | Lowering.View
+            | Lowering.Input -> []
+
+        for step in steps do
+            Plan.RunOnce(step, data, result)
+
+        if dtype = DType.Float32 then
+            SingleConversion.Round(result, result)
+
+        result
+
     let private evaluate (prim: Primitive) (attr: Attr) (args: Node[]) (shape: int[]) (dtype: DType) (isWeak: bool) =
         let uniforms = args.Length > 0 && args |> Array.forall (fun a -> a.Uniform.IsSome)
         let ofValue u = concrete dtype isWeak shape null (ValueSome(nearest dtype u))
         let ofData data = concrete dtype isWeak shape data (onlyValue data)
 
-        match prim.Lower with
-        | Lowering.Tile op when uniforms ->
+        match prim.Lower, attr with
+        | Lowering.Tile op, _ when uniforms ->
             let u i = if i < args.Length then args[i].Uniform.Value else 0.0
             ofValue (TileKernels.Eval(op, u 0, u 1, u 2))
-        | Lowering.View when uniforms -> ofValue args[0].Uniform.Value
-        | Lowering.View -> ofData args[0].Data
-        | Lowering.Input -> invalidOp "a variable has no value"
-        | lowering ->
-            let result = GC.AllocateUninitializedArray<double>(Shape.length prim.Name shape)
-            let slots = Array.init args.Length id
-            let data = args |> Array.map (fun a -> a.Data)
-
-            let data =
-                match lowering with
-                | Lowering.Working(size, _) ->
-                    Array.append data [| GC.AllocateUninitializedArray<double>(int (size attr)) |]
-                | _ -> data
-
-            let steps =
-                match lowering with
-                | Lowering.Tile op ->
-                    let strides = Shape.strides shape
-                    let inputs = args |> Array.mapi (fun i _ -> TileInput(i, 0L, strides, 0.0))
-                    let register i = if i < args.Length then i else 0
-                    let program = [| TileInstruction(op, args.Length, register 0, register 1, register 2) |]
-                    [ FusedStep(shape, inputs, program, [| TileOutput(args.Length, args.Length) |]) :> Step ]
-                | Lowering.Steps make -> make attr (args |> Array.map (fun a -> a.Shape)) shape slots args.Length
-                | Lowering.Working(_, make) ->
-                    make attr (args |> Array.map (fun a -> a.Shape)) shape slots (args.Length + 1) args.Length
-                | _ -> []
-
-            for step in steps do
-                Plan.RunOnce(step, data, result)
-
-            if dtype = DType.Float32 then
-                SingleConversion.Round(result, result)
-
-            ofData result
+        | Lowering.View, _ when uniforms -> ofValue args[0].Uniform.Value
+        | Lowering.View, _ -> ofData args[0].Data
+        | Lowering.Input, _ -> invalidOp "a variable has no value"
+        | _, Spread _ when Shape.size shape > 1L ->
+            // Repeated elements are read from where they are; the compiler and contraction planning see through it.
+            let elements = lazy (run prim attr args shape dtype)
+            Node(prim, attr, args, shape, 0L, null, null, elements, ValueNone, dtype, isWeak)
+        | _ -> ofData (run prim attr args shape dtype)
 
     /// The node of an operation on arguments: its value at once when every argument is concrete, else the one symbolic node that stands for it.
     let bind (prim: Primitive) (attr: Attr) (args: Node[]) : Node =
@@ -417,7 +427,7 @@ module internal Graph =
 
                 scope.FindOrAdd(
                     key,
-                    (fun () -> Node(prim, attr, args, shape, newest, scope, null, ValueNone, dtype, false))
+                    (fun () -> Node(prim, attr, args, shape, newest, scope, null, null, ValueNone, dtype, false))
                 )
 
     /// The nodes below `outputs` that may depend on a variable with id ≥ `oldest`, arguments before users.

@@ -21,8 +21,11 @@ module internal Contractions =
     let private isPrim (p: Primitive) (node: Node) = obj.ReferenceEquals(node.Prim, p) && not node.IsConcrete
     let private isProduct (node: Node) = isPrim Contraction.contractP node || isPrim mulP node
 
+    /// Also a constant that repeats another one.
+    let private isRepeat (node: Node) = obj.ReferenceEquals(node.Prim, broadcastP)
+
     /// Operations that cost nothing to repeat.
-    let private isLayout (node: Node) = isPrim broadcastP node || isPrim transposeP node || isPrim reshapeP node
+    let private isLayout (node: Node) = isRepeat node || isPrim transposeP node || isPrim reshapeP node
 
     // ----- one sum of products ------------------------------------------------------------------------------------
 
@@ -82,7 +85,7 @@ module internal Contractions =
                 raise NotAProduct
 
             match node.Attr with
-            | Spread(_, from) when members.Contains node && isPrim broadcastP node ->
+            | Spread(_, from) when members.Contains node && isRepeat node ->
                 visit node.Args[0] (from |> Array.map (fun a -> axes[a]))
             | Axes p when members.Contains node && isPrim transposeP node ->
                 let below = Array.zeroCreate p.Length

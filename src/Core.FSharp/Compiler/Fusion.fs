@@ -15,6 +15,9 @@ module internal Fusion =
 
     let private isBroadcast (node: Node) = obj.ReferenceEquals(node.Prim, Linear.broadcastP) && not node.IsConcrete
 
+    /// A constant that repeats another one: loops read the other.
+    let isRepeatedConstant (node: Node) = obj.ReferenceEquals(node.Prim, Linear.broadcastP) && node.IsConcrete
+
     /// The users of every node, within the graph.
     let private users (order: Node[]) =
         let table = Dictionary<Node, List<Node>>(HashIdentity.Reference)

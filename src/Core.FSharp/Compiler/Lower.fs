@@ -152,7 +152,7 @@ module internal Lower =
         let outputs = outputs |> Erase.apply |> Contractions.apply
         let order = Graph.order 1L outputs |> Array.filter (fun n -> not (Graph.isVariable n))
         let root, virtualBroadcasts = Fusion.plan order outputs
-        let isVirtual (node: Node) = virtualBroadcasts.Contains node
+        let isVirtual (node: Node) = virtualBroadcasts.Contains node || Fusion.isRepeatedConstant node
         let groups = Dictionary<Node, List<Node>>(HashIdentity.Reference)
 
         for node in order do

@@ -131,6 +131,20 @@ module internal Contraction =
         let number = Array.map (fun l -> System.Array.IndexOf(order, l))
         Labels(number la, number lb, number lo)
 
+    /// A tensor with axes in the order of `target`, repeated along those that it lacks; axes that the target lacks have length one.
+    let arrange (length: int -> int) (target: int[]) (labels: int[]) (x: Node) =
+        let kept = labels |> Array.filter (fun l -> Array.contains l target)
+        let present = target |> Array.filter (fun l -> Array.contains l kept)
+
+        let ordered =
+            Linear.reshape (kept |> Array.map length) x
+            |> Movement.transpose (present |> Array.map (fun l -> System.Array.IndexOf(kept, l)))
+
+        Linear.broadcast
+            (target |> Array.map length)
+            (present |> Array.map (fun l -> System.Array.IndexOf(target, l)))
+            ordered
+
     let rec contractP: Primitive = {
         Name = "contract"
         Doc = "Σ over the labels that the result lacks of the product of two tensors."
@@ -177,8 +191,13 @@ module internal Contraction =
             if lone.Length > 0 then
                 invalidOp "contract: a result label comes from no operand"
 
+            let summed = la |> Array.filter (fun l -> not (Array.contains l lo))
+
             // A transpose below an operand is a matter of labels.
             match lookThrough a la, lookThrough b lb with
+            | _ when summed |> Array.forall (fun l -> length l = 1) ->
+                // Nothing is summed: an elementwise product, which joins the loops around it.
+                Linear.mul (arrange length lo la a) (arrange length lo lb b)
             | Some(a', la'), Some(b', lb') when fits la' lb' -> bound la' lb' a' b'
             | Some(a', la'), _ when fits la' lb -> bound la' lb a' b
             | _, Some(b', lb') when fits la lb' -> bound la lb' a b'

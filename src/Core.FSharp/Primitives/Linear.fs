@@ -142,6 +142,7 @@ module internal Linear =
                 match attr, args[0].Uniform with
                 | Spread(shape, _), ValueSome u -> Some(full shape u)
                 | Spread(shape, _), _ when shape.Length = args[0].Shape.Length -> Some args[0]
+                | Spread(shape, _), _ when Shape.size shape = Shape.size args[0].Shape -> Some(reshape shape args[0])
                 | Spread(shape, axes), _ when obj.ReferenceEquals(args[0].Prim, broadcastP) ->
                     match args[0].Attr with
                     | Spread(_, inner) -> Some(broadcast shape (inner |> Array.map (fun d -> axes[d])) args[0].Args[0])

@@ -133,13 +133,7 @@ module internal Network =
 
     /// The operand with axes in the order of `labels`, repeated along those that it lacks.
     let arrange (extent: int -> int) (labels: int[]) (x: Operand) : Node =
-        let present = labels |> Array.filter (has x.Labels)
-        let ordered = transpose (present |> Array.map (place x.Labels)) x.Node
-
-        if present.Length = labels.Length then
-            ordered
-        else
-            broadcast (labels |> Array.map extent) (present |> Array.map (place labels)) ordered
+        Contraction.arrange extent labels x.Labels x.Node
 
     /// Sums over the labels of one operand that are not wanted.
     let private narrow (wanted: int -> bool) (x: Operand) =
