@@ -109,7 +109,7 @@ module Fft =
 
         // Every k but 0 and n/2 stands for −k too.
         let weights =
-            Graph.constant [| count |] (Array.init count (fun k -> (if k = 0 || 2 * k = n then 1.0 else 2.0) / float n))
+            Graph.weak [| count |] (Array.init count (fun k -> (if k = 0 || 2 * k = n then 1.0 else 2.0) / float n))
 
         let whole (x: Tensor) =
             let row = transpose there x.Node

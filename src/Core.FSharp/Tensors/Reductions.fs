@@ -66,7 +66,8 @@ module TensorReductions =
             let length = t.Node.Shape[axis]
 
             let places =
-                Tensor.arange length |> Tensor.reshape (Array.init t.Rank (fun d -> if d = axis then length else 1))
+                Tensor(Graph.weak [| length |] (Array.init length float))
+                |> Tensor.reshape (Array.init t.Rank (fun d -> if d = axis then length else 1))
 
             minAxis axis (Tensor.where isLargest places (Tensor.scalar (float length)))
 

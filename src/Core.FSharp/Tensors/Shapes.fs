@@ -243,4 +243,5 @@ module TensorShapes =
         /// <summary>Rows of the identity: 1 at the index, 0 elsewhere, along a new last axis; an index outside gives zeros. Derivative 0.</summary>
         /// <param name="count">Length of the new axis.</param>
         /// <param name="indices">Whole numbers 0 .. count − 1, any shape.</param>
-        let oneHot (count: int) (indices: Tensor) = Tensor.equal (expandDims indices.Rank indices) (Tensor.arange count)
+        let oneHot (count: int) (indices: Tensor) =
+            Tensor.equal (expandDims indices.Rank indices) (Tensor(Graph.weak [| count |] (Array.init count float)))
