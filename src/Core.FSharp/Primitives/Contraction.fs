@@ -192,11 +192,12 @@ module internal Contraction =
                 invalidOp "contract: a result label comes from no operand"
 
             let summed = la |> Array.filter (fun l -> not (Array.contains l lo))
+            let covers labels = lo |> Array.forall (fun l -> length l = 1 || Array.contains l labels)
 
             // A transpose below an operand is a matter of labels.
             match lookThrough a la, lookThrough b lb with
-            | _ when summed |> Array.forall (fun l -> length l = 1) ->
-                // Nothing is summed: an elementwise product, which joins the loops around it.
+            | _ when summed |> Array.forall (fun l -> length l = 1) && (covers la || covers lb) ->
+                // Nothing is summed, and one operand has every element: an elementwise product, which joins the loops around it.
                 Linear.mul (arrange length lo la a) (arrange length lo lb b)
             | Some(a', la'), Some(b', lb') when fits la' lb' -> bound la' lb' a' b'
             | Some(a', la'), _ when fits la' lb -> bound la' lb a' b

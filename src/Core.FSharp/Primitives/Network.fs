@@ -148,34 +148,22 @@ module internal Network =
             }
 
     /// The product of two operands, summed down to `kept`, in the order of axes that costs least; `target` names an order that is preferred.
-    let private multiply (extent: int -> int) (kept: int[]) (target: int[] option) (a: Operand) (b: Operand) : Operand =
-        let summed = a.Labels |> Array.exists (fun l -> has b.Labels l && not (has kept l))
+    let private multiply (kept: int[]) (target: int[] option) (a: Operand) (b: Operand) : Operand =
+        let natural () =
+            let both = kept |> Array.filter (fun l -> has a.Labels l && has b.Labels l)
+            let only (x: Operand) = x.Labels |> Array.filter (fun l -> has kept l && not (has both l))
 
-        if summed then
-            let labels =
-                match target with
-                | Some t -> t
-                | None ->
-                    let both = kept |> Array.filter (fun l -> has a.Labels l && has b.Labels l)
-                    let only (x: Operand) = x.Labels |> Array.filter (fun l -> has kept l && not (has both l))
-                    Array.concat [ both; only a; only b ]
+            match only a, only b with
+            | _, [||] -> a.Labels |> Array.filter (has kept)
+            | [||], _ -> b.Labels |> Array.filter (has kept)
+            | freeA, freeB -> Array.concat [ both; freeA; freeB ]
 
-            {
-                Node = Contraction.contract a.Labels b.Labels labels a.Node b.Node
-                Labels = labels
-            }
-        else
-            let labels =
-                match target with
-                | Some t -> t
-                | None ->
-                    let larger, smaller = if a.Labels.Length >= b.Labels.Length then a, b else b, a
-                    Array.append larger.Labels (Array.except larger.Labels smaller.Labels)
+        let labels = target |> Option.defaultWith natural
 
-            {
-                Node = mul (arrange extent labels a) (arrange extent labels b)
-                Labels = labels
-            }
+        {
+            Node = Contraction.contract a.Labels b.Labels labels a.Node b.Node
+            Labels = labels
+        }
 
     /// Σ over the labels that are not in `out` of the product of the operands; axes in the order of `out`.
     /// Labels of the result that no operand has repeat it. There must be an operand.
@@ -201,7 +189,7 @@ module internal Network =
                 let inside = members order
                 let isMember i = List.contains i inside
                 let kept = keptBy (operands |> Array.map (fun x -> x.Labels)) covered isMember
-                multiply extent kept target (evaluate None a) (evaluate None b)
+                multiply kept target (evaluate None a) (evaluate None b)
 
         arrange extent out (evaluate (Some covered) order)
 
