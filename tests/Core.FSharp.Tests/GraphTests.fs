@@ -95,3 +95,15 @@ let ``the fourth derivative of a chain is a small graph`` () =
     let fourth = d (d (d (d f))) (Tensor x)
     let count = (Graph.order 1L [ fourth.Node ]).Length
     Assert.True(count < 20_000, $"{count} nodes")
+
+[<Fact>]
+let ``a repeated constant keeps its source, and has its elements when asked`` () =
+    let source = varied 1 [ 3 ]
+    let repeated = Linear.broadcast [| 1000; 3 |] [| 1 |] source.Node
+    Assert.True repeated.IsConcrete
+    Assert.Same(source.Node, repeated.Args[0])
+    Assert.Equal<float[]>(Array.concat (Array.replicate 1000 (source.toArray ())), repeated.Data)
+    // A loop reads the source: the plan holds three numbers, not three thousand.
+    let v = Graph.variable [| 1000; 3 |]
+    let plan = Program([| v |], [| Linear.mul v repeated |]).Plan
+    Assert.Contains("strided", (Seq.exactlyOne plan.Steps).Describe())

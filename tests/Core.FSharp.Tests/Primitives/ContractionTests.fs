@@ -163,3 +163,20 @@ let ``errors name both shapes, the sizes and a remedy`` () =
     Check.fails
         "matmul: cannot multiply [2; 3; 4] with [5; 4; 3]: the batch axes differ; broadcast one of them to the other's batch shape first"
         (fun () -> Tensor.matmul (z [ 2; 3; 4 ]) (z [ 5; 4; 3 ]))
+
+[<Fact>]
+let ``what sums nothing is an elementwise product, but for outer products`` () =
+    let a, b = Graph.variable [| 4; 3 |], Graph.variable [| 3 |]
+    let scaledColumns = Contraction.contract [| 0; 1 |] [| 1 |] [| 0; 1 |] a b
+    Assert.Equal("mul", scaledColumns.Prim.Name)
+    let outer = Contraction.contract [| 0; 1 |] [| 2 |] [| 0; 1; 2 |] a b
+    Assert.Equal("contract", outer.Prim.Name)
+
+[<Fact>]
+let ``equal contractions are one node, however their labels are numbered`` () =
+    let a, b = Graph.variable [| 4; 3 |], Graph.variable [| 3; 5 |]
+
+    Assert.Same(
+        Contraction.contract [| 0; 1 |] [| 1; 2 |] [| 0; 2 |] a b,
+        Contraction.contract [| 7; 4 |] [| 4; 9 |] [| 7; 9 |] a b
+    )
