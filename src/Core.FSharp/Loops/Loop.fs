@@ -2,6 +2,7 @@ namespace Hesse
 
 open System
 open System.Collections.Generic
+open System.Runtime.CompilerServices
 
 /// How many steps a loop runs.
 [<RequireQualifiedAccess; ReferenceEquality>]
@@ -57,6 +58,7 @@ type internal Loop(body: LoopBody) =
     inherit SubGraph()
 
     let derived = Dictionary<string, obj>()
+    let divided = ConditionalWeakTable<Node, Dictionary<LoopPart, Node>>()
     let stacked (n: Node) = Array.append [| body.Length |] n.Shape
 
     let parts = [|
@@ -88,6 +90,16 @@ type internal Loop(body: LoopBody) =
 
     /// First element and shape of a part.
     member _.Place(part: LoopPart) = places[part]
+
+    /// The parts, not zero, of a vector that is packed like the result; the same nodes whenever it is asked for.
+    member _.Divide(vector: Node, divide: unit -> Dictionary<LoopPart, Node>) =
+        lock divided (fun () ->
+            match divided.TryGetValue vector with
+            | true, parts -> parts
+            | _ ->
+                let parts = divide ()
+                divided.Add(vector, parts)
+                parts)
 
     /// What `make` gives, made once for each request.
     member _.Derive<'T>(request: string, make: unit -> 'T) : 'T =
@@ -193,6 +205,27 @@ module internal Loop =
         else
             Movement.slice [| int start |] [| int (start + Shape.size shape) |] [| 1 |] result
             |> Linear.reshape shape
+
+    /// The parts of a vector that is packed like a loop's result, without those that are known to be zero.
+    let partsOf (loop: Loop) (vector: Node) : Dictionary<LoopPart, Node> =
+        let isZero (node: Node) =
+            match node.Uniform with
+            | ValueSome u -> u = 0.0
+            | ValueNone -> node.IsConcrete && Array.forall ((=) 0.0) node.Data
+
+        loop.Divide(
+            vector,
+            fun () ->
+                let parts = Dictionary<LoopPart, Node>()
+
+                for p in loop.Parts do
+                    let node = part loop vector p
+
+                    if not (isZero node) then
+                        parts[p] <- node
+
+                parts
+        )
 
     /// A node packed like a loop's result: zeros where there is nothing. None if there is nothing at all.
     let pack (loop: Loop) (content: LoopPart -> Node option) : Node option =

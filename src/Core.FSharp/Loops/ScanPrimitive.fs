@@ -177,19 +177,15 @@ module internal ScanPrimitive =
         let zero () = Graph.zeros args[i].Shape
 
         if (Loop.linearArguments loop)[i] then
-            let present part =
-                match (Loop.part loop ct part).Uniform with
-                | ValueSome 0.0 -> false
-                | _ -> true
-
-            let c = CotangentLoop.derive loop present
+            let parts = Loop.partsOf loop ct
+            let c = CotangentLoop.derive loop parts.ContainsKey
 
             match c.Cotangents[i] with
             | None -> zero ()
             | Some part ->
                 let find source =
                     match source with
-                    | Source.Cotangent part -> Some(Loop.part loop ct part)
+                    | Source.Cotangent part -> Some parts[part]
                     | _ -> None
 
                 Loop.part c.Derived.Loop (bind c.Derived.Loop (resolve loop args c.Derived find)) part
@@ -199,7 +195,13 @@ module internal ScanPrimitive =
     /// The cotangent of one argument of a loop that is linear in it as the caller knows, though not in all its carries: the transpose of
     /// its tangent loop, along a primal loop that does not see what is linear.
     and private partialCotangent loop (args: Node[]) (ct: Node) (i: int) : Node option =
-        let t = TangentLoop.derive loop (Array.init args.Length ((=) i))
+        let t =
+            loop.Derive(
+                $"partial {i}",
+                fun () ->
+                    let t = TangentLoop.derive loop (Array.init args.Length ((=) i))
+                    { t with Derived = Trim.within t.Derived }
+            )
 
         let read =
             t.Derived.Sources

@@ -15,7 +15,7 @@ module internal Trim =
     /// A loop that makes only some parts of its result; parts of the original and where they are in the new one.
     type private Trimmed = { Derived: DerivedLoop; Place: LoopPart -> LoopPart }
 
-    let private make (loop: Loop) (needed: LoopPart[]) : Trimmed =
+    let private make (histories: bool) (loop: Loop) (needed: LoopPart[]) : Trimmed =
         let b = loop.Body
         let isNeeded part = Array.contains part needed
 
@@ -35,13 +35,15 @@ module internal Trim =
         let carries, () =
             b.Carries |> Array.mapi (fun i _ -> isNeeded (Final i) || isNeeded (History i)) |> Loop.settle read
 
-        let body = {
+        let trimmed = {
             b with
                 Carries = kept carries b.Carries
                 Next = kept carries b.Next
                 Outputs = kept outputs b.Outputs
                 Kept = b.Carries |> Array.mapi (fun i _ -> isNeeded (History i)) |> kept carries
         }
+
+        let body = if histories then Loop.withHistories trimmed else trimmed
 
         let sources place (items: 'a[]) = items |> Array.mapi (fun i _ -> Source.Argument(place loop i))
         let carryNumbers, outputNumbers = TangentLoop.numbering carries, TangentLoop.numbering outputs
@@ -63,13 +65,15 @@ module internal Trim =
                     | Steps -> Steps
         }
 
-    let private trimmed (loop: Loop) (needed: LoopPart[]) : Trimmed =
+    /// With `histories`, those of all carries that are left, for derivatives yet to be asked for.
+    let private trimmed histories (loop: Loop) (needed: LoopPart[]) : Trimmed =
         let flags = loop.Parts |> Array.map (fun p -> Array.contains p needed)
-        loop.Derive(Loop.request "trim " flags, (fun () -> make loop needed))
+        let name = if histories then "prune " else "trim "
+        loop.Derive(Loop.request name flags, (fun () -> make histories loop needed))
 
     /// Some parts of a loop's result by themselves: where they are in which loop, and the arguments that this one takes.
     let only (loop: Loop) (needed: LoopPart[]) : DerivedLoop * (LoopPart -> LoopPart) =
-        let t = trimmed loop needed
+        let t = trimmed true loop needed
         t.Derived, t.Place
 
     /// A loop without its histories, for when nothing will be differentiated.
@@ -104,7 +108,7 @@ module internal Trim =
             first <= int64 start && int64 stop <= first + Shape.size shape)
 
     /// What is live, and what is read of every loop below the outputs: users first, since a loop that is trimmed reads less itself.
-    let private reads (order: Node[]) (outputs: Node[]) : HashSet<Node> * Dictionary<Node, Trimmed> =
+    let private reads histories (order: Node[]) (outputs: Node[]) : HashSet<Node> * Dictionary<Node, Trimmed> =
         let live = HashSet<Node>(outputs, HashIdentity.Reference)
         let windows = Dictionary<Node, List<struct (int * int)>>(HashIdentity.Reference)
         let result = Dictionary<Node, Trimmed>(HashIdentity.Reference)
@@ -131,7 +135,7 @@ module internal Trim =
                 let args =
                     match loopOf node with
                     | Some loop ->
-                        let t = trimmed loop (touched loop windows[node])
+                        let t = trimmed histories loop (touched loop windows[node])
                         result[node] <- t
 
                         t.Derived.Sources |> Array.choose (argumentOf node)
@@ -146,14 +150,13 @@ module internal Trim =
         live, result
 
     /// The same outputs from loops that make only what is read.
-    let apply (outputs: Node[]) : Node[] =
-        let outputs = Erase.apply outputs
+    let private clean histories (outputs: Node[]) : Node[] =
         let order = Graph.order 1L outputs
 
         if order |> Array.forall (fun n -> (loopOf n).IsNone) then
             outputs
         else
-            let live, found = reads order outputs
+            let live, found = reads histories order outputs
             let image = Dictionary<Node, Node>(HashIdentity.Reference)
 
             let find (node: Node) =
@@ -196,3 +199,21 @@ module internal Trim =
                             image[node] <- Graph.bind node.Prim node.Attr (node.Args |> Array.map find)
 
             outputs |> Array.map find
+
+    /// The same outputs, for a plan.
+    let apply (outputs: Node[]) : Node[] = clean false (Erase.apply outputs)
+
+    /// The same loop, with a body that takes of the loops inside it, and hence of its own arguments, no more than it needs. They keep
+    /// their histories, so that it can be differentiated.
+    let within (derived: DerivedLoop) : DerivedLoop =
+        let loop = derived.Loop
+        let b = loop.Body
+        let next, outputs = clean true (Array.append b.Next b.Outputs) |> Array.splitAt b.Next.Length
+        let take start (nodes: Node[]) = derived.Sources[start .. start + nodes.Length - 1]
+
+        Loop.derive
+            { b with Next = next; Outputs = outputs }
+            derived.Sources[.. Loop.carryArgument loop 0 - 1]
+            (take (Loop.carryArgument loop 0) b.Carries)
+            (take (Loop.elementArgument loop 0) b.Elements)
+            (take (Loop.capturedArgument loop 0) b.Captured)

@@ -1,21 +1,22 @@
 namespace Hesse
 
 /// One step of the embedded Runge–Kutta pair of order 5(4) of Dormand and Prince (1980), with the error estimate, the step control and the
-/// continuous extension of order 4 of DOPRI5 (Hairer, Nørsett and Wanner 1993, sections II.4 to II.6), on states that are one vector [n].
+/// continuous extension of order 4 of DOPRI5 (Hairer, Nørsett and Wanner 1993, sections II.4 to II.6), on states that are one vector [n], or several of which
+/// the first alone decides on the steps.
 module internal DormandPrince =
     /// An integration between two steps.
     type Progress = {
-        /// Where the last accepted step ended, [], the state [n] there and its slope [n].
+        /// Where the last accepted step ended, [], the state there and its slope.
         Time: Tensor
-        State: Tensor
-        Slope: Tensor
+        State: Tensor[]
+        Slope: Tensor[]
         /// Length of the next step to try, positive, [].
         Size: Tensor
         /// Where the last accepted step began, and how far it went (with its sign), [].
         From: Tensor
         Length: Tensor
-        /// The last accepted step's continuous extension, [5; n].
-        Extension: Tensor
+        /// The last accepted step's continuous extension, [5; n] for each vector of the state.
+        Extension: Tensor[]
         /// The error of the last accepted step, and whether the last one tried was rejected, [].
         Error: Tensor
         Rejected: Tensor
@@ -23,12 +24,10 @@ module internal DormandPrince =
 
     /// What stays the same during an integration.
     type Problem = {
-        /// The slope [n] from a time [] and a state [n].
-        Slope: Tensor -> Tensor -> Tensor
+        /// The slope from a time [] and a state.
+        Slope: Tensor -> Tensor[] -> Tensor[]
         RelativeTolerance: float
         AbsoluteTolerance: float
-        /// Which elements of the state the step control looks at, [n] of 0 and 1; None for all.
-        Controlled: Tensor option
         /// 1 forwards in time, −1 backwards, [].
         Direction: Tensor
         /// The time that no step goes beyond, [].
@@ -71,19 +70,16 @@ module internal DormandPrince =
 
     let private below (limit: float) (x: Tensor) = Tensor.less x (Tensor.scalar limit)
 
-    let private combine (coefficients: float[]) (slopes: Tensor list) =
+    /// Σ cᵢ kᵢ over the stages' slopes.
+    let private combine (coefficients: float[]) (slopes: Tensor[] list) : Tensor[] =
         Seq.zip coefficients slopes
         |> Seq.filter (fun (c, _) -> c <> 0.0)
-        |> Seq.map (fun (c, k) -> c * k)
-        |> Seq.reduce (+)
+        |> Seq.map (fun (c, k) -> k |> Array.map (fun part -> c * part))
+        |> Seq.reduce (Array.map2 (+))
 
     /// √ of the mean of the squares of errors, in units of what is tolerated.
     let private norm (p: Problem) (state: Tensor) (x: Tensor) =
-        let squares = Tensor.square (x / (p.AbsoluteTolerance + p.RelativeTolerance * state))
-
-        match p.Controlled with
-        | None -> Tensor.sqrt (Tensor.mean squares)
-        | Some mask -> Tensor.sqrt (Tensor.sum (mask * squares) / Tensor.sum mask)
+        Tensor.sqrt (Tensor.mean (Tensor.square (x / (p.AbsoluteTolerance + p.RelativeTolerance * state))))
 
     /// The slopes of all stages, the new state, and the signed length of the step from a progress.
     let private tryStep (p: Problem) (s: Progress) =
@@ -93,8 +89,8 @@ module internal DormandPrince =
         let slopes, state =
             Seq.zip nodes stages
             |> Seq.fold
-                (fun (slopes: Tensor list, _) (node, row) ->
-                    let state = s.State + length * combine row slopes
+                (fun (slopes: Tensor[] list, _) (node, row) ->
+                    let state = Array.map2 (fun y k -> y + length * k) s.State (combine row slopes)
                     slopes @ [ p.Slope (s.Time + node * length) state ], state)
                 ([ s.Slope ], s.State)
 
@@ -104,8 +100,9 @@ module internal DormandPrince =
     let advance (p: Problem) (s: Progress) : Progress =
         let slopes, state, length = tryStep p s
         let still = Tensor.stopGradient
-        let largest = Tensor.maximum (Tensor.abs (still s.State)) (Tensor.abs (still state))
-        let found = norm p largest (still (length * combine errors slopes))
+        let largest = Tensor.maximum (Tensor.abs (still s.State[0])) (Tensor.abs (still state[0]))
+        let deciding = slopes |> List.map (Array.truncate 1)
+        let found = norm p largest (still (length * (combine errors deciding)[0]))
         // What is not finite counts as a large error; the smallest one keeps the powers finite.
         let error =
             Tensor.where (below 1e6 found) (Tensor.maximum found (Tensor.scalar 1e-10)) (Tensor.scalar 1e6)
@@ -123,21 +120,26 @@ module internal DormandPrince =
             Tensor.where accepted careful (tried / Tensor.minimum (plain / 0.9) (Tensor.scalar 5.0))
 
         let choose (after: Tensor) before = Tensor.where accepted after before
-        let moved = state - s.State
         let last = List.last slopes
-        let bend = length * s.Slope - moved
 
         let extension =
-            Tensor.stack 0 [ s.State; moved; bend; moved - length * last - bend; length * combine middle slopes ]
+            Array.mapi2
+                (fun i before (after: Tensor) ->
+                    let moved = after - before
+                    let bend = length * s.Slope[i] - moved
+                    let inner = length * (combine middle slopes)[i]
+                    Tensor.stack 0 [ before; moved; bend; moved - length * last[i] - bend; inner ])
+                s.State
+                state
 
         {
             Time = choose (s.Time + length) s.Time
-            State = choose state s.State
-            Slope = choose last s.Slope
+            State = Array.map2 choose state s.State
+            Slope = Array.map2 choose last s.Slope
             Size = still size
             From = choose s.Time s.From
             Length = choose length s.Length
-            Extension = choose extension s.Extension
+            Extension = Array.map2 choose extension s.Extension
             Error = still (choose (Tensor.maximum error (Tensor.scalar 1e-4)) s.Error)
             Rejected = 1.0 - accepted
         }
@@ -150,7 +152,9 @@ module internal DormandPrince =
         + theta * (extension[1] + rest * (extension[2] + theta * (extension[3] + rest * extension[4])))
 
     /// The state at a time inside the last accepted step.
-    let at (s: Progress) (time: Tensor) : Tensor = interpolate s.Extension ((time - s.From) / s.Length)
+    let at (s: Progress) (time: Tensor) : Tensor[] =
+        let theta = (time - s.From) / s.Length
+        s.Extension |> Array.map (fun e -> interpolate e theta)
 
     /// How far it is to a time, in the direction of the integration; 0 within rounding.
     let remaining (p: Problem) (s: Progress) (time: Tensor) : Tensor =
@@ -163,17 +167,20 @@ module internal DormandPrince =
 
     /// The first step to try (Hairer, Nørsett and Wanner 1993, II.4): a hundredth of the way to a change of the state's size, and
     /// no longer than an Euler step's second derivative allows.
-    let private firstSize (p: Problem) (time: Tensor) (state: Tensor) (slope: Tensor) =
-        let scaled = norm p (Tensor.abs state)
-        let d0, d1 = scaled state, scaled slope
+    let private firstSize (p: Problem) (time: Tensor) (state: Tensor[]) (slope: Tensor[]) =
+        let scaled = norm p (Tensor.abs state[0])
+        let d0, d1 = scaled state[0], scaled slope[0]
         let tiny = Tensor.logicalOr (below 1e-5 d0) (below 1e-5 d1)
 
         let guess =
             Tensor.where tiny (Tensor.scalar 1e-6) (0.01 * d0 / Tensor.maximum d1 (Tensor.scalar 1e-300))
 
         let h0 = Tensor.minimum guess (Tensor.abs (p.Until - time))
-        let ahead = p.Slope (time + p.Direction * h0) (state + p.Direction * h0 * slope)
-        let d2 = scaled (ahead - slope) / Tensor.maximum h0 (Tensor.scalar 1e-300)
+
+        let ahead =
+            p.Slope (time + p.Direction * h0) (Array.map2 (fun y k -> y + p.Direction * h0 * k) state slope)
+
+        let d2 = scaled (ahead[0] - slope[0]) / Tensor.maximum h0 (Tensor.scalar 1e-300)
         let most = Tensor.maximum d1 d2
 
         let h1 =
@@ -185,15 +192,19 @@ module internal DormandPrince =
         Tensor.minimum (100.0 * h0) h1
 
     /// The progress before the first step.
-    let start (p: Problem) (first: float option) (time: Tensor) (state: Tensor) : Progress =
+    let start (p: Problem) (first: float option) (time: Tensor) (state: Tensor[]) : Progress =
         let slope = p.Slope time state
 
         let size =
             match first with
             | Some size -> Tensor.scalar size
-            | None -> firstSize p time (Tensor.stopGradient state) (Tensor.stopGradient slope) |> Tensor.stopGradient
+            | None ->
+                let still = Array.map Tensor.stopGradient
+                firstSize p time (still state) (still slope) |> Tensor.stopGradient
 
-        let still = Tensor.zeros state.Shape
+        let extension (y: Tensor) =
+            let zero = Tensor.zeros y.Shape
+            Tensor.stack 0 [ y; zero; zero; zero; zero ]
 
         {
             Time = time
@@ -202,7 +213,7 @@ module internal DormandPrince =
             Size = size
             From = time
             Length = p.Direction
-            Extension = Tensor.stack 0 [ state; still; still; still; still ]
+            Extension = Array.map extension state
             Error = Tensor.scalar 1e-4
             Rejected = Tensor.scalar 0.0
         }

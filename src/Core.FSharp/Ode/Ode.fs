@@ -54,8 +54,17 @@ module Ode =
         if options.MaxSteps < 1 then
             Shape.fail $"{op}: MaxSteps is {options.MaxSteps}; want at least 1"
 
-    /// The equation on vectors, between two times.
-    let private problem op (options: OdeOptions) (f: Tensor -> 'Y -> 'Y) (first: 'Y) (time: Tensor) (until: Tensor) =
+    /// An equation on vectors, between two times.
+    let private equation (options: OdeOptions) slope (time: Tensor) (until: Tensor) : Problem = {
+        Slope = slope
+        RelativeTolerance = options.RelativeTolerance
+        AbsoluteTolerance = options.AbsoluteTolerance
+        Direction = Tensor.stopGradient (Tensor.where (Tensor.less until time) (Tensor.scalar -1.0) (Tensor.scalar 1.0))
+        Until = until
+    }
+
+    /// A state as a vector, the way back, and the slope on such vectors.
+    let private onVectors op (f: Tensor -> 'Y -> 'Y) (first: 'Y) =
         let flat, unravel = Tree.ravel first
         let shapes tree = Shape.showAll (Tree.leaves tree |> Array.map (fun t -> t.Node.Shape))
 
@@ -72,19 +81,11 @@ module Ode =
 
             fst (Tree.ravel k)
 
-        let direction =
-            Tensor.stopGradient (Tensor.where (Tensor.less until time) (Tensor.scalar -1.0) (Tensor.scalar 1.0))
+        flat, unravel, slope
 
-        flat,
-        unravel,
-        {
-            Slope = slope
-            RelativeTolerance = options.RelativeTolerance
-            AbsoluteTolerance = options.AbsoluteTolerance
-            Controlled = None
-            Direction = direction
-            Until = until
-        }
+    let private problem op options (f: Tensor -> 'Y -> 'Y) (first: 'Y) time until =
+        let flat, unravel, slope = onVectors op f first
+        flat, unravel, equation options (fun t y -> [| slope t y[0] |]) time until
 
     /// Steps until a time is reached or passed, and no further than `stop` allows.
     let private advanceTo (options: OdeOptions) (p: Problem) (goesOn: Progress -> Tensor) (time: Tensor) (s: Progress) =
@@ -137,13 +138,13 @@ module Ode =
         let output (s: Progress) time =
             let s = advanceTo options p always time s
             let reached = Tensor.equal (remaining p s time) (Tensor.scalar 0.0)
-            s, (Tensor.where reached (at s time) (Tensor.scalar nan), reached, s.Time, s.State)
+            s, (Tensor.where reached (at s time).[0] (Tensor.scalar nan), reached, s.Time, s.State[0])
 
         if count = 1 then
             first |> Tree.map (Tensor.expandDims 0)
         else
             let _, (states, reached, ends, last) =
-                Diff.scan output (start p options.FirstStep times[0] flat) (Tensor.slice 0 1 count 1 times)
+                Diff.scan output (start p options.FirstStep times[0] [| flat |]) (Tensor.slice 0 1 count 1 times)
 
             if reached.IsConcrete && last.IsConcrete then
                 match Array.tryFindIndex ((=) 0.0) (reached.toArray ()) with
@@ -152,6 +153,75 @@ module Ode =
 
             let all = Tensor.concat 0 [ Tensor.expandDims 0 flat; states ]
             Diff.vmap unravel all
+
+    /// The gradient of a solution, backwards in time: y′ = f, λ′ = −(∂f/∂y)ᵀλ, γ′ = −(∂f/∂p)ᵀλ, interval by interval from the stored states.
+    let private adjoint
+        (options: OdeOptions)
+        (slope: Tensor -> Tensor -> Tensor -> Tensor)
+        parameters
+        times
+        (states: Tensor)
+        (cts: Tensor)
+        =
+        let count = states.Shape[0]
+
+        let backwards t (z: Tensor[]) =
+            let k, pull = Diff.vjp (fun (p, y) -> slope p t y) (parameters, z[0])
+            let byParameters, byState = pull z[1]
+            [| k; -byState; -byParameters |]
+
+        let interval (lambda: Tensor, gamma: Tensor) (late: Tensor, early: Tensor, state: Tensor, ct: Tensor) =
+            let p = equation options backwards late early
+
+            let s =
+                start p options.FirstStep late [| state; lambda + ct; gamma |] |> advanceTo options p always early
+
+            let reached = Tensor.equal (remaining p s early) (Tensor.scalar 0.0)
+            let z = at s early |> Array.map (fun part -> Tensor.where reached part (Tensor.scalar nan))
+            (z[1], z[2]), Tensor.sum (ct * slope parameters late state)
+
+        let part from until (t: Tensor) = Tensor.slice 0 from until 1 t
+        let zero = Tensor.zeros states.Shape[1..], Tensor.zeros parameters.Shape
+        let intervals = part 1 count times, part 0 (count - 1) times, part 1 count states, part 1 count cts
+        let (lambda, gamma), byTimes = Diff.scanBack interval zero intervals
+        let byStart = -(Tensor.sum (lambda * slope parameters times[0] states[0]))
+        gamma, lambda + cts[0], Tensor.concat 0 [ Tensor.reshape [ 1 ] byStart; byTimes ]
+
+    /// <summary>As `solve`, with gradients by the continuous adjoint: an equation of its own that is solved backwards in time.</summary>
+    /// <param name="options">Tolerances and limits, for both directions.</param>
+    /// <param name="f">From parameters, a time, shape [], and a state to the slope, a tree like the state. What it closes over besides cannot be differentiated.</param>
+    /// <param name="parameters">A tree.</param>
+    /// <param name="first">The state at the first time; a tree.</param>
+    /// <param name="times">Shape [m], m ≥ 2, ascending or descending.</param>
+    /// <returns>The states at these times, as `solve`.</returns>
+    /// <exception cref="T:Hesse.HesseException">As for `solve`; or fewer than two times.</exception>
+    /// <remarks>
+    /// Pontryagin et al. (1962); Chen et al. (2018), "Neural ordinary differential equations", appendix B; the state is taken anew from the solution at
+    /// every output time. The gradient is that of the exact solution up to the tolerance, not of the steps taken; with the discrete adjoint of `solve` it
+    /// agrees to the tolerance only. The steps backwards are controlled by the error of the state, so that the gradient is linear in the cotangent and
+    /// forward mode and higher orders go through it. The graph of a gradient is smaller than that of `solve`; its memory is that of one interval.
+    /// </remarks>
+    let solveByAdjoint
+        (options: OdeOptions)
+        (f: 'P -> Tensor -> 'Y -> 'Y)
+        (parameters: 'P)
+        (first: 'Y)
+        (times: Tensor)
+        : 'Y =
+        if times.Rank <> 1 || times.Size < 2 then
+            Shape.fail
+                $"Ode.solveByAdjoint: the times have shape {Shape.show times.Node.Shape}; want [m] with m at least 2"
+
+        let _, unravelParameters = Tree.ravel parameters
+        let flat, unravel, _ = onVectors "Ode.solveByAdjoint" (f parameters) first
+
+        let slope p t y = fst (Tree.ravel (f (unravelParameters p) t (unravel y)))
+
+        let forwards (p, y, times) = solve options (slope p) y times
+        let pullback (p, _, times) states cts = adjoint options slope p times states cts
+
+        Diff.customPullback forwards pullback (fst (Tree.ravel parameters), flat, times)
+        |> Diff.vmap unravel
 
     /// <summary>The first time after the start at which g(t, y) is zero on the solution of y′ = f(t, y).</summary>
     /// <param name="options">Tolerances and limits; MaxSteps is for the whole.</param>
@@ -194,15 +264,17 @@ module Ode =
 
         /// Whether the last accepted step went through a zero.
         let crossed (s: Progress) =
-            let before, after = gauge s.From s.Extension[0], gauge s.Time s.State
+            let before, after = gauge s.From s.Extension[0].[0], gauge s.Time s.State[0]
             let opposite = Tensor.lessEqual (Tensor.sign before * Tensor.sign after) (Tensor.scalar 0.0)
             let moved = Tensor.notEqual s.Time s.From
             Tensor.logicalAnd moved (Tensor.logicalAnd opposite (Tensor.notEqual before (Tensor.scalar 0.0)))
 
-        let s = start p options.FirstStep time flat |> advanceTo options p (crossed >> Tensor.logicalNot) until
+        let s =
+            start p options.FirstStep time [| flat |]
+            |> advanceTo options p (crossed >> Tensor.logicalNot) until
 
         let found = Tensor.stopGradient (crossed s)
-        let along theta = s.From + theta * s.Length, interpolate s.Extension theta
+        let along theta = s.From + theta * s.Length, interpolate s.Extension[0] theta
         let value theta = along theta ||> gauge
 
         // Bisection on values without derivatives; then Newton steps, each of which doubles the order up to which derivatives are right.
@@ -232,13 +304,13 @@ module Ode =
         let reached = Tensor.equal (remaining p s until) (Tensor.scalar 0.0)
 
         if found.IsConcrete && reached.IsConcrete && found.item () = 0.0 && reached.item () = 0.0 then
-            refuse op options until s.Time s.State
+            refuse op options until s.Time s.State[0]
 
         let isKnown = Tensor.logicalOr found reached
         let known (t: Tensor) = Tensor.where isKnown t (Tensor.scalar nan)
 
         {
             Time = known (Tensor.where found atEvent until)
-            State = unravel (known (Tensor.where found stateThere (at s until)))
+            State = unravel (known (Tensor.where found stateThere (at s until).[0]))
             Found = found
         }

@@ -46,7 +46,7 @@ module internal Jet =
                 match known.TryGetValue(struct (node.Id, k)) with
                 | true, c -> c
                 | _ ->
-                    let c = compute node k
+                    let c = compute node k |> Option.filter (fun (c: Node) -> k = 0 || c.Uniform <> ValueSome 0.0)
                     known[struct (node.Id, k)] <- c
                     c
 

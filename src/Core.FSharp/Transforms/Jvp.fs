@@ -61,7 +61,7 @@ module internal Jvp =
         for y in Graph.order (Substitute.oldest variables) outputs do
             if y.Args.Length > 0 then
                 match node y (y.Args |> Array.map find) with
-                | Some dy -> tangent[y] <- dy
-                | None -> ()
+                | Some dy when dy.Uniform <> ValueSome 0.0 -> tangent[y] <- dy
+                | _ -> ()
 
         outputs |> Array.map find

@@ -17,10 +17,11 @@ module internal Transpose =
         let cotangent = Dictionary<Node, Node>(HashIdentity.Reference)
 
         let accumulate (node: Node) (ct: Node) =
-            cotangent[node] <-
-                match cotangent.TryGetValue node with
-                | true, sum -> add sum ct
-                | _ -> ct
+            if ct.Uniform <> ValueSome 0.0 then
+                cotangent[node] <-
+                    match cotangent.TryGetValue node with
+                    | true, sum -> add sum ct
+                    | _ -> ct
 
         Array.iter2
             (fun output ct ->

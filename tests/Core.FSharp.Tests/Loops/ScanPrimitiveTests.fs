@@ -47,6 +47,14 @@ let ``value and gradient share one loop forwards`` () =
     Assert.Equal(1, loops (planOf (energy (Diff.iterate 9)) x))
     Assert.Equal(2, loops (planOf (Diff.grad (energy (Diff.iterate 9))) x))
     Assert.Equal(2, loops (planOf (Diff.valueAndGrad (energy (Diff.iterate 9))) x))
+    // Also with several arguments to differentiate by, and constant cotangents of which some are zero.
+    let all (x: Tensor) =
+        let last, ys =
+            Diff.scan (fun c (e: Tensor) -> layer (c + e * x), Tensor.sum c) x (Tensor.stack 0 [ x; x; x ])
+
+        Tensor.sum (vector [ 0.0; 1.0; 2.0 ] * ys) + Tensor.sum (varied 4 [ 32 ] * last)
+
+    Assert.Equal(2, loops (planOf (Diff.grad all) x))
     // The pullback runs backwards only, along the carries of the loop that was run.
     let _, pull = Diff.vjp (energy (Diff.iterate 9)) x
     Check.tensors "vjp" 1e-13 (Diff.grad (energy (Diff.iterate 9)) x) (pull (scalar 1.0))
