@@ -65,6 +65,22 @@ internal static class Adapter
             return Tuple.Create(ObjectTree.Flatten(next), ObjectTree.Flatten(result));
         });
 
+    /// <summary>The slope of a differential equation, from time and state.</summary>
+    /// <typeparam name="T">The type of the state.</typeparam>
+    /// <param name="f">Any function.</param>
+    /// <returns>The same function on flattened trees, curried.</returns>
+    public static FSharpFunc<CoreTensor, FSharpFunc<FlatTree, FlatTree>> ToCoreSlope<T>(Func<Tensor, T, T> f) =>
+        FuncConvert.FromFunc<CoreTensor, FlatTree, FlatTree>(
+            (time, state) => ObjectTree.Flatten(f(new Tensor(time), ObjectTree.Rebuild<T>(state))));
+
+    /// <summary>A number that depends on time and state.</summary>
+    /// <typeparam name="T">The type of the state.</typeparam>
+    /// <param name="g">Must not return null.</param>
+    /// <returns>The same function on flattened trees, curried.</returns>
+    public static FSharpFunc<CoreTensor, FSharpFunc<FlatTree, CoreTensor>> ToCoreGauge<T>(Func<Tensor, T, Tensor> g) =>
+        FuncConvert.FromFunc<CoreTensor, FlatTree, CoreTensor>(
+            (time, state) => Result(g(new Tensor(time), ObjectTree.Rebuild<T>(state))));
+
     /// <summary>Numbers as a core list.</summary>
     /// <param name="items">Any numbers.</param>
     /// <returns>The same numbers.</returns>

@@ -37,7 +37,7 @@ public class SurfaceTests
     [Fact]
     public void TheTypesAreTheDocumentedOnes() =>
         Assert.Equal(
-            ["CheckGradients", "Conv", "DerivativePlan", "Diff", "Exact", "Fft", "JacobianMode", "Linalg", "Planner", "Probe", "RandomKey", "Sparse", "SparseMatrix", "Tensor"],
+            ["CheckGradients", "Conv", "DerivativePlan", "Diff", "Exact", "Fft", "JacobianMode", "Linalg", "Ode", "Planner", "Probe", "RandomKey", "Sparse", "SparseMatrix", "Tensor"],
             PublicTypes.Select(t => t.Name).Order(StringComparer.Ordinal));
 
     [Fact]
@@ -103,6 +103,8 @@ public class SurfaceTests
             _ when type == typeof(Func<Tensor[], Tensor>) => (Func<Tensor[], Tensor>)(x => x[0]),
             _ when type == typeof(Func<List<Tensor>, Tensor>) => (Func<List<Tensor>, Tensor>)(x => x[0]),
             _ when type == typeof(Func<List<Tensor>, List<Tensor>>) => (Func<List<Tensor>, List<Tensor>>)(x => x),
+            _ when type == typeof(Func<Tensor, List<Tensor>, List<Tensor>>) => (Func<Tensor, List<Tensor>, List<Tensor>>)((_, y) => y),
+            _ when type == typeof(Func<Tensor, List<Tensor>, Tensor>) => (Func<Tensor, List<Tensor>, Tensor>)((_, y) => y[0]),
             _ when type == typeof(Func<List<Tensor>, List<Tensor>, (List<Tensor>, List<Tensor>)>) =>
                 (Func<List<Tensor>, List<Tensor>, (List<Tensor>, List<Tensor>)>)((c, x) => (c, x)),
             _ when type == typeof(int?[]) => new int?[] { 0 },
