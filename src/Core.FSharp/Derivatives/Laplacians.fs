@@ -130,7 +130,7 @@ module internal Laplacians =
         tensor (Directions.asColumns x t.Variables rows[0])
 
     /// The weights in the precision of the argument.
-    let private weightsFor (name: string) (t: Trace<'Y>) (weights: Tensor) =
+    let weightsFor (name: string) (t: Trace<'Y>) (weights: Tensor) =
         Graph.checkTypes name (Array.append [| weights.Node |] t.Variables)
 
         match t.Variables with

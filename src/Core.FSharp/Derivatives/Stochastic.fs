@@ -46,29 +46,34 @@ module internal Stochastic =
         if options.Probes < 2 then
             Shape.fail $"{name}: {options.Probes} probes have no standard error; want at least 2"
 
-    /// One probe as a direction for each shape.
-    let private draw (probe: Probe) (key: Key) (shapes: int[][]) : Tensor[] =
+    /// One probe as a direction for each variable, in its precision; the numbers are the float64 draws, rounded.
+    let private draw (probe: Probe) (key: Key) (variables: Node[]) : Tensor[] =
+        let each law =
+            variables
+            |> Array.mapi (fun i v -> tensor (Precision.toType v.DType (law (Random.fold i key) v.Shape: Tensor).Node))
+
         match probe with
-        | Probe.Rademacher -> shapes |> Array.mapi (fun i s -> Random.rademacher (Random.fold i key) s)
-        | Probe.Gaussian -> shapes |> Array.mapi (fun i s -> Random.normal (Random.fold i key) s)
+        | Probe.Rademacher -> each (fun key shape -> Random.rademacher key shape)
+        | Probe.Gaussian -> each (fun key shape -> Random.normal key shape)
         | Probe.Coordinate ->
-            let total = shapes |> Array.sumBy (Shape.length "stochastic")
+            let total = variables |> Array.sumBy (fun v -> Shape.length "stochastic" v.Shape)
             let chosen = Random.integers key (max 1 total) []
             let elements = Tensor.ofArray (Array.init total float)
             let unit = sqrt (float total) * Tensor.equal elements chosen
-            let _, unravel = Tree.ravel (shapes |> Array.map (fun s -> Tensor.zeros s))
-            unravel unit
+
+            CustomRules.unpack variables unit.Node
+            |> Array.map2 (fun (v: Node) part -> tensor (Precision.toType v.DType part)) variables
 
     /// Rows of directions from probe `from` on; zeros past the last probe.
-    let private rows (options: StochasticOptions) (shapes: int[][]) (probe: Key -> Tensor[]) (from: int) (count: int) =
+    let private rows (options: StochasticOptions) (linear: Node[]) (probe: Key -> Tensor[]) (from: int) (count: int) =
         let drawn =
             Array.init count (fun k ->
                 if from + k < options.Probes then
                     probe (Random.fold (from + k) options.Key)
                 else
-                    shapes |> Array.map (fun s -> Tensor.zeros s))
+                    linear |> Array.map (Graph.zerosLike >> tensor))
 
-        Array.init shapes.Length (fun i -> (Tensor.stack 0 (drawn |> Array.map (Array.item i))).Node)
+        Array.init linear.Length (fun i -> (Tensor.stack 0 (drawn |> Array.map (Array.item i))).Node)
 
     /// The graph for every probe: in blocks, or as one batch where the key has no value yet.
     let private overProbes
@@ -105,40 +110,39 @@ module internal Stochastic =
             Key = options.Key
         }
 
-    let private shapesOf (t: Trace<'Y>) = t.Variables |> Array.map (fun v -> v.Shape)
-
     let laplacian (options: StochasticOptions) (f: 'X -> 'Y) (x: 'X) : StochasticEstimate<'Y> =
         check "stochasticLaplacian" options
         let t = trace f x
-        let shapes = shapesOf t
         let tangents = variablesLike t.Variables
         let second = Directional.mixedAlong t [| tangents |] [| 2 |]
 
-        rows options shapes (fun key -> draw options.Probe key shapes)
+        rows options tangents (fun key -> draw options.Probe key tangents)
         |> overProbes options t tangents second
         |> summarise options t
 
     let laplacianWith (weights: Tensor) (options: StochasticOptions) (f: 'X -> 'Y) (x: 'X) : StochasticEstimate<'Y> =
         check "stochasticLaplacianWith" options
         let t = trace f x
-        let shapes = shapesOf t
-        let total = shapes |> Array.sumBy (Shape.length "stochasticLaplacianWith")
+        let total = t.Variables |> Array.sumBy (fun v -> Shape.length "stochasticLaplacianWith" v.Shape)
 
         if not weights.IsConcrete || (weights.Shape <> [| total |] && weights.Shape <> [| total; total |]) then
             Shape.fail
                 $"stochasticLaplacianWith: weights of shape {Shape.show weights.Shape} for an argument of {total} elements; want a tensor with a value, [{total}] (a diagonal) or [{total}; {total}]"
 
+        let left, right = variablesLike t.Variables, variablesLike t.Variables
+
+        let weights = tensor (Laplacians.weightsFor "stochasticLaplacianWith" t weights)
+
         // E[v (A v)ᵀ] = Aᵀ, and the Hessian is symmetric.
         let probe key =
-            let v = draw options.Probe key shapes
+            let v = draw options.Probe key left
             let flat, unravel = Tree.ravel v
             let image = if weights.Rank = 1 then weights * flat else Tensor.matmul weights flat
             Array.append v (unravel image)
 
-        let left, right = variablesLike t.Variables, variablesLike t.Variables
         let second = Directional.mixedAlong t [| left; right |] [| 1; 1 |]
 
-        rows options (Array.append shapes shapes) probe
+        rows options (Array.append left right) probe
         |> overProbes options t (Array.append left right) second
         |> summarise options t
 
@@ -180,7 +184,7 @@ module internal Stochastic =
 
         let weighted =
             Directional.mixedAlong t variables times
-            |> Array.map (fun y -> Linear.mul (Linear.broadcast y.Shape [||] weight) y)
+            |> Array.map (fun y -> Linear.mul (Linear.broadcast y.Shape [||] (Precision.toType y.DType weight)) y)
 
         let linear = Array.append (Array.concat variables) [| weight |]
 
@@ -193,6 +197,4 @@ module internal Stochastic =
 
             Array.append (Array.concat directions |> Array.map tensor) [| Tensor.scalar weight |]
 
-        rows options (linear |> Array.map (fun v -> v.Shape)) parts
-        |> overProbes options t linear weighted
-        |> summarise options t
+        rows options linear parts |> overProbes options t linear weighted |> summarise options t

@@ -157,3 +157,39 @@ let ``errors`` () =
     Check.fails
         "stochasticOperator: the directions of one probe are equal in the places [0; 0], those of another in [0; 1]; give the same number, and equal ones in the same places"
         (fun () -> Diff.stochasticOperator uneven options Tensor.sum x)
+
+[<Fact>]
+let ``float32 arguments: directions at their precision, and the float64 estimate rounded`` () =
+    let near what (expected: StochasticEstimate<Tensor>) (found: StochasticEstimate<Tensor>) =
+        Assert.Equal(DType.Float32, found.Value.DType)
+        Assert.Equal(DType.Float32, found.StandardError.DType)
+        Check.tensors what 1e-5 expected.Value (Tensor.toFloat64 found.Value)
+        Check.tensors $"{what}, error" 1e-5 expected.StandardError (Tensor.toFloat64 found.StandardError)
+
+    let single = Tree.map Tensor.toFloat32 point
+    let double = Tree.map Tensor.toFloat64 single
+
+    for probe in [ Probe.Rademacher; Probe.Gaussian; Probe.Coordinate ] do
+        let options = { options with Probe = probe; Probes = 20 }
+        let laplacian x = Diff.stochasticLaplacian options network x
+        near $"{probe}" (laplacian double) (laplacian single)
+        let weights = varied 3 [ 16; 16 ] |> Tensor.toFloat32
+        let weighted w x = Diff.stochasticLaplacianWith w options network x
+        near $"{probe}, weights" (weighted (Tensor.toFloat64 weights) double) (weighted weights single)
+
+    let f (x: Tensor) = Tensor.sum (Tensor.sin x)
+    let x = varied 1 [ 4 ] |> Tensor.toFloat32
+
+    let third (x: Tensor) =
+        let sample key =
+            let v = Random.rademacher key [ 4 ]
+            let v = if x.DType = DType.Float32 then Tensor.toFloat32 v else v
+            0.5, [ v; v; v ]
+
+        Diff.stochasticOperator sample { options with Probes = 20 } f x
+
+    near "operator" (third (Tensor.toFloat64 x)) (third x)
+
+    Check.fails
+        "stochasticLaplacianWith: tensors of different dtype do not mix: float64 [4] and float32 [4]; convert one with Tensor.toFloat32 or Tensor.toFloat64"
+        (fun () -> Diff.stochasticLaplacianWith (varied 2 [ 4 ]) options f x)
