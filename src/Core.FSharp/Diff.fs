@@ -288,6 +288,54 @@ module Diff =
     let implicitOptimum (objective: 'A -> 'X -> Tensor) (solver: 'A -> 'X) (a: 'A) : 'X =
         Implicit.root "implicitOptimum" (fun a x -> FirstOrder.grad (objective a) x) solver a
 
+    /// <summary>As implicitRoot, with a choice of how derivatives solve their linear systems.</summary>
+    /// <param name="options">The solver of systems with ∂F/∂x, or its transpose: without its matrix for all but Dense.</param>
+    /// <param name="residual">F, from a and x to a tree like x; it must be zero at the solver's result.</param>
+    /// <param name="solver">From a to x, as in implicitRoot.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    /// <returns>As implicitRoot; a derivative is NaN where its system's solver does not converge.</returns>
+    /// <exception cref="T:Hesse.HesseException">As implicitRoot; or a tolerance, restart or number of steps that is not positive.</exception>
+    /// <remarks>A step of the solver costs a product of ∂F/∂x (in reverse mode of its transpose) with a vector: two or three evaluations of F, and no n × n matrix.</remarks>
+    let implicitRootWith (options: LinearSolveOptions) (residual: 'A -> 'X -> 'X) (solver: 'A -> 'X) (a: 'A) : 'X =
+        Implicit.rootWith "implicitRoot" options residual solver a
+
+    /// <summary>As implicitOptimum, with a choice of how derivatives solve their linear systems.</summary>
+    /// <param name="options">The solver of systems with the Hessian; conjugate gradients suit a minimum that is not degenerate.</param>
+    /// <param name="objective">From a and x to a scalar; its gradient in x must be zero at the solver's result.</param>
+    /// <param name="solver">From a to x, as in implicitRoot.</param>
+    /// <param name="a">The parameters; a tree.</param>
+    /// <returns>As implicitRootWith for the gradient: hyper-gradients by Hessian-vector products (Pedregosa 2016).</returns>
+    /// <exception cref="T:Hesse.HesseException">As implicitRootWith.</exception>
+    let implicitOptimumWith
+        (options: LinearSolveOptions)
+        (objective: 'A -> 'X -> Tensor)
+        (solver: 'A -> 'X)
+        (a: 'A)
+        : 'X =
+        Implicit.rootWith "implicitOptimum" options (fun a x -> FirstOrder.grad (objective a) x) solver a
+
+    /// <summary>The solution y of apply y = b for a linear function, without its matrix; `linearSolveWith` and restarted GMRES.</summary>
+    /// <param name="apply">A regular linear map of trees like b. It is called once, on symbolic values; what it closes over may be differentiated too.</param>
+    /// <param name="b">The right-hand side; a tree of n elements in all.</param>
+    /// <returns>y, like b, with |b − A y| ≤ 1e-10 |b|; inside a transformation NaN where the solver does not converge.</returns>
+    /// <exception cref="T:Hesse.HesseException">The map is not linear or its result is not like b; or no convergence in 1000 applications where the arguments have values.</exception>
+    /// <example><code>Diff.linearSolve (fun y -> 2.0 * y + Tensor.roll 0 1 y) (Tensor.ofArray [| 3.0; 3.0; 3.0 |])  // [1; 1; 1]</code></example>
+    let linearSolve (apply: 'X -> 'X) (b: 'X) : 'X = LinearSolves.linearSolve LinearSolves.defaults apply b
+
+    /// <summary>The solution y of apply y = b for a linear function, by a solver of your choice.</summary>
+    /// <param name="options">The solver and when it stops.</param>
+    /// <param name="apply">A regular linear map A(θ) of trees like b; for conjugate gradients symmetric positive definite.</param>
+    /// <param name="b">The right-hand side; a tree of n elements in all.</param>
+    /// <returns>y, like b; inside a transformation NaN where the solver does not converge.</returns>
+    /// <exception cref="T:Hesse.HesseException">The map is not linear or its result is not like b; no convergence where the arguments have values; or options that are not positive.</exception>
+    /// <remarks>
+    /// The solver is not differentiated: dy = A⁻¹ (db − dA y) is a system with the same map, its transpose one with Aᵀ, whose graph is the transpose of the
+    /// map's, and a Taylor coefficient one with A again (Christianson 1994). So every order and transformation works, each with the same solver.
+    /// A step of conjugate gradients is one application and O(n); one of GMRES one application and O(n · restart).
+    /// </remarks>
+    let linearSolveWith (options: LinearSolveOptions) (apply: 'X -> 'X) (b: 'X) : 'X =
+        LinearSolves.linearSolve options apply b
+
     /// <summary>A fixed point x(a) = g a x by iteration, with the derivative of the implicit function theorem; `fixedPointWith` and the default options.</summary>
     /// <param name="g">From a and x to a tree like x; a contraction near the fixed point.</param>
     /// <param name="start">The first x.</param>

@@ -54,20 +54,6 @@ type internal Attr =
     /// Windows that are cut, or put back.
     | Cut of WindowAttr
 
-/// How a primitive becomes work for the executor.
-[<RequireQualifiedAccess; NoEquality; NoComparison>]
-type internal Lowering =
-    /// A variable: its value is handed in.
-    | Input
-    /// An elementwise micro-operation, fused with its neighbours.
-    | Tile of TileOp
-    /// The result is the first argument's buffer under another shape.
-    | View
-    /// Kernel steps, from attribute, argument shapes, result shape, argument slots and result slot.
-    | Steps of (Attr -> int[][] -> int[] -> int[] -> int -> Step list)
-    /// As Steps, with memory of its own while it runs: how many doubles, and, after the other slots, the slot of that memory.
-    | Working of size: (Attr -> int64) * steps: (Attr -> int[][] -> int[] -> int[] -> int -> int -> Step list)
-
 /// A node of the expression graph: an operation on arguments. It is *concrete* when it holds a value and *symbolic*
 /// when it depends on a variable.
 [<Sealed; AllowNullLiteral>]
@@ -146,6 +132,21 @@ and [<ReferenceEquality>] internal Primitive = {
     Lower: Lowering
 }
 
+/// How a primitive becomes work for the executor.
+and [<RequireQualifiedAccess; NoEquality; NoComparison>] internal Lowering =
+    /// A variable: its value is handed in.
+    | Input
+    /// An elementwise micro-operation, fused with its neighbours.
+    | Tile of TileOp
+    /// The result is the first argument's buffer under another shape.
+    | View
+    /// Kernel steps, from attribute, argument shapes, result shape, argument slots and result slot.
+    | Steps of (Attr -> int[][] -> int[] -> int[] -> int -> Step list)
+    /// As Steps, with memory of its own while it runs: how many doubles, and, after the other slots, the slot of that memory.
+    | Working of size: (Attr -> int64) * steps: (Attr -> int[][] -> int[] -> int[] -> int -> int -> Step list)
+    /// No work of its own: a plan runs this graph of other operations, made from attribute and arguments, in its place.
+    | Expand of (Attr -> Node[] -> Node)
+
 and [<RequireQualifiedAccess>] internal Derivative =
     /// Piecewise constant: the derivative is zero wherever it exists.
     | Zero
@@ -159,10 +160,11 @@ and [<RequireQualifiedAccess>] internal Derivative =
     /// The tangent of the result from attribute, arguments, result and the tangents of the arguments (None = zero); linear in the tangents.
     | Rule of (Attr -> Node[] -> Node -> Node option[] -> Node option)
     /// As Rule, with Taylor coefficients of its own: those of the result from term 1 on, from the kind of expansion, the attribute, the
-    /// arguments and their coefficients from term 1 on.
+    /// arguments and their coefficients from term 1 on. `linear` tells the arguments in which the operation is jointly linear.
     | Series of
         tangent: (Attr -> Node[] -> Node -> Node option[] -> Node option) *
-        coefficients: (Expansion -> Attr -> Node[] -> Node option[][] -> Node option[])
+        coefficients: (Expansion -> Attr -> Node[] -> Node option[][] -> Node option[]) *
+        linear: (Attr -> int -> bool)
 
 /// A truncated power series, and how a graph is expanded in it.
 and [<NoEquality; NoComparison>] internal Expansion = {
@@ -370,7 +372,8 @@ module internal Graph =
             | Lowering.Working(_, make) ->
                 make attr (args |> Array.map (fun a -> a.Shape)) shape slots (args.Length + 1) args.Length
             | Lowering.View
-            | Lowering.Input -> []
+            | Lowering.Input
+            | Lowering.Expand _ -> []
 
         for step in steps do
             Plan.RunOnce(step, data, result)
@@ -392,6 +395,7 @@ module internal Graph =
         | Lowering.View, _ when uniforms -> ofValue args[0].Uniform.Value
         | Lowering.View, _ -> ofData args[0].Data
         | Lowering.Input, _ -> invalidOp "a variable has no value"
+        | Lowering.Expand make, _ -> make attr args
         | _, Spread _ when Shape.size shape > 1L ->
             // Repeated elements are read from where they are; the compiler and contraction planning see through it.
             let elements = lazy (run prim attr args shape dtype)

@@ -70,4 +70,55 @@ public static partial class Diff
         return new Tensor(
             CoreDiff.newtonRootWith(options, Adapter.ToCore(residual), Tensor.Unwrap(start, nameof(start)), Tensor.Unwrap(a, nameof(a))));
     }
+
+    /// <summary>The solution y of apply(y) = b for a linear function, without its matrix, by restarted GMRES.</summary>
+    /// <param name="apply">A regular linear map from the shape of b to the shape of b.</param>
+    /// <param name="b">The right-hand side.</param>
+    /// <param name="tolerance">Stop when |b − A y| is at most this times |b|.</param>
+    /// <param name="maxSteps">Most applications of the map.</param>
+    /// <param name="restart">How many vectors are kept before the method starts again.</param>
+    /// <returns>y, differentiable to any order, also by what the map closes over; inside a transformation NaN where the method does not converge.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">The map is not linear; or no convergence where the arguments have values.</exception>
+    public static Tensor LinearSolve(
+        Func<Tensor, Tensor> apply, Tensor b, double tolerance = 1e-10, int maxSteps = 1000, int restart = 30) =>
+        LinearSolve(LinearSolver.NewGmres(restart), apply, b, tolerance, maxSteps);
+
+    /// <summary>The solution y of apply(y) = b for a symmetric positive definite linear function, by conjugate gradients.</summary>
+    /// <param name="apply">A symmetric positive definite linear map from the shape of b to the shape of b.</param>
+    /// <param name="b">The right-hand side.</param>
+    /// <param name="tolerance">Stop when |b − A y| is at most this times |b|.</param>
+    /// <param name="maxSteps">Most applications of the map.</param>
+    /// <returns>y, differentiable to any order, also by what the map closes over; inside a transformation NaN where the method does not converge.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">The map is not linear; or no convergence where the arguments have values.</exception>
+    public static Tensor ConjugateGradient(Func<Tensor, Tensor> apply, Tensor b, double tolerance = 1e-10, int maxSteps = 1000) =>
+        LinearSolve(LinearSolver.ConjugateGradient, apply, b, tolerance, maxSteps);
+
+    /// <summary>A root of F(a, x) = 0 as in <see cref="ImplicitRoot"/>, whose derivatives solve their linear systems by restarted GMRES, without the Jacobian.</summary>
+    /// <param name="residual">F, from a and x to the shape of x; zero at the solver's result.</param>
+    /// <param name="solver">From a to x.</param>
+    /// <param name="a">The parameters.</param>
+    /// <param name="tolerance">Relative residual at which a system counts as solved.</param>
+    /// <param name="maxSteps">Most Jacobian-vector products for a system.</param>
+    /// <param name="restart">How many vectors are kept before the method starts again.</param>
+    /// <returns>The solver's result, differentiable to any order; a derivative is NaN where its system's solver does not converge.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">The residual's shape is not that of x.</exception>
+    public static Tensor ImplicitRootMatrixFree(
+        Func<Tensor, Tensor, Tensor> residual, Func<Tensor, Tensor> solver, Tensor a, double tolerance = 1e-10, int maxSteps = 1000, int restart = 30)
+    {
+        ArgumentNullException.ThrowIfNull(residual);
+        ArgumentNullException.ThrowIfNull(solver);
+        var options = new LinearSolveOptions(LinearSolver.NewGmres(restart), tolerance, maxSteps);
+        return new Tensor(
+            CoreDiff.implicitRootWith(options, Adapter.ToCore(residual), Adapter.ToCore(solver), Tensor.Unwrap(a, nameof(a))));
+    }
+
+    private static Tensor LinearSolve(LinearSolver solver, Func<Tensor, Tensor> apply, Tensor b, double tolerance, int maxSteps)
+    {
+        ArgumentNullException.ThrowIfNull(apply);
+        var options = new LinearSolveOptions(solver, tolerance, maxSteps);
+        return new Tensor(CoreDiff.linearSolveWith(options, Adapter.ToCore(apply), Tensor.Unwrap(b, nameof(b))));
+    }
 }

@@ -34,4 +34,22 @@ public class DiffImplicitTests
 
         Assert.Throws<HesseException>(() => Diff.FixedPoint((b, x) => (2.0 * x) + b, Two, Two, maxSteps: 5));
     }
+
+    [Fact]
+    public void LinearSystemsWithoutAMatrix()
+    {
+        // 2 y + a (y reversed) = b: y = (2 b − a (b reversed)) / (4 − a²).
+        var b = Tensor.FromArray([1.0, 2.0]);
+        Tensor Apply(Tensor a, Tensor y) => (2.0 * y) + (a * y.Flip(0));
+        Tensor Gmres(Tensor a) => Diff.LinearSolve(y => Apply(a, y), b).Slice(0, 0, 1).Sum();
+        Tensor Gradients(Tensor a) => Diff.ConjugateGradient(y => Apply(a, y), b).Slice(0, 0, 1).Sum();
+        Tensor Implicit(Tensor a) => Diff.ImplicitRootMatrixFree((c, y) => Apply(c, y) - b, c => Diff.LinearSolve(y => Apply(c, y), b), a).Slice(0, 0, 1).Sum();
+        var half = Tensor.Scalar(0.5);
+
+        foreach (Func<Tensor, Tensor> f in (Func<Tensor, Tensor>[])[Gmres, Gradients, Implicit])
+        {
+            Assert.Equal(1.0 / 3.75, f(half).Item(), 1e-10);
+            Assert.Equal((-2.0 / 3.75) + (1.0 / (3.75 * 3.75)), Diff.Grad(f, half).Item(), 1e-9);
+        }
+    }
 }

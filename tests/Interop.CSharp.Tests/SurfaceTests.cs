@@ -45,10 +45,10 @@ public class SurfaceTests
     {
         string[] names =
         [
-            "BoundedWhile", "CheckFinite", "Checkpoint", "Compile", "Cond", "CustomDerivative", "CustomPullback", "Derivative",
+            "BoundedWhile", "CheckFinite", "Checkpoint", "Compile", "Cond", "ConjugateGradient", "CustomDerivative", "CustomPullback", "Derivative",
             "DerivativeTensor", "Directional", "Explain", "FixedPoint", "Grad", "Hessian", "HessianChunked", "Hvp", "ImplicitOptimum",
-            "ImplicitRoot", "Iterate", "JacFwd", "JacRev", "Jacobian", "Jet", "JetSeries", "Jvp", "Laplacian", "LaplacianAlong",
-            "LaplacianTerms", "LaplacianWith", "LinearTranspose", "Linearize", "MixedJet", "NewtonRoot", "Scan", "StochasticLaplacian",
+            "ImplicitRoot", "ImplicitRootMatrixFree", "Iterate", "JacFwd", "JacRev", "Jacobian", "Jet", "JetSeries", "Jvp", "Laplacian", "LaplacianAlong",
+            "LaplacianTerms", "LaplacianWith", "LinearSolve", "LinearTranspose", "Linearize", "MixedJet", "NewtonRoot", "Scan", "StochasticLaplacian",
             "StochasticLaplacianWith", "StochasticOperator", "VMap", "VMapChunked", "ValueAndGrad", "ValueGradLaplacian", "Vjp",
             "WhileLoop",
         ];

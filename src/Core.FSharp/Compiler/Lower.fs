@@ -349,6 +349,7 @@ module internal Lower =
             match node.Prim.Lower with
             | _ when isView node -> ()
             | Lowering.View
+            | Lowering.Expand _ // taken away by Erase
             | Lowering.Input -> ()
             | Lowering.Tile _ -> steps.Add(fuse node (groups[node].ToArray()) placeOf places[node] isVirtual)
             | Lowering.Steps make -> addSteps make node

@@ -29,17 +29,35 @@ module internal Implicit =
         Batch.apply n directions (Directions.basis variables 0 n) linear |> Directions.flattenRows n
 
     /// dx = −(∂F/∂x)⁻¹ (∂F/∂a) da as a packed vector, in terms of a, x and da.
-    let private tangentOf name (arguments: Node[]) (tangents: Node[]) (unknowns: Node[]) (residual: Node[]) (n: int) =
+    let private tangentOf name options (arguments: Node[]) (tangents: Node[]) (unknowns: Node[]) (residual: Node[]) n =
         match Jvp.apply arguments tangents residual with
         | moved when Array.forall Option.isNone moved -> Graph.zeros [| n |]
         | moved ->
             let right = neg (CustomRules.pack (orZero residual moved))
-            let operation = $"{name}: the derivative needs the Jacobian of the residual inverted"
 
-            LinearAlgebra.solveFor operation true (transposedJacobian unknowns residual n) (reshape [| n; 1 |] right)
-            |> reshape [| n |]
+            match options.Solver with
+            | LinearSolver.Dense ->
+                let operation = $"{name}: the derivative needs the Jacobian of the residual inverted"
 
-    let root (name: string) (residual: 'A -> 'X -> 'X) (solver: 'A -> 'X) (a: 'A) : 'X =
+                LinearAlgebra.solveFor
+                    operation
+                    true
+                    (transposedJacobian unknowns residual n)
+                    (reshape [| n; 1 |] right)
+                |> reshape [| n |]
+            | _ ->
+                let dx = Graph.variableLike right
+                let image = pushforward unknowns (CustomRules.unpack unknowns dx) residual
+                LinearSolves.system name options dx (CustomRules.pack image) right
+
+    let rootWith
+        (name: string)
+        (options: LinearSolveOptions)
+        (residual: 'A -> 'X -> 'X)
+        (solver: 'A -> 'X)
+        (a: 'A)
+        : 'X =
+        LinearSolves.check name options
         let leaves, _, rebuild = Tree.flatten a
         let x = solve name solver a
         let found, _, rebuildX = Tree.flatten x
@@ -64,10 +82,14 @@ module internal Implicit =
             let arguments = Array.append parameters stand
             let tangents = variablesLike arguments
             let result = Graph.variableOf start[0].DType [| n |]
-            let tangent = tangentOf name arguments tangents unknowns f n
+            let tangent = tangentOf name options arguments tangents unknowns f n
             let tangent = (Substitute.apply unknowns (CustomRules.unpack start result) [| tangent |])[0]
 
             let node =
                 Custom.bind (Array.append values outside) (CustomRules.pack start) arguments result tangents tangent [||]
 
             rebuildX (CustomRules.unpack start node |> Array.map tensor)
+
+    /// The derivative by the Jacobian's matrix.
+    let root name residual solver a =
+        rootWith name { LinearSolves.defaults with Solver = LinearSolver.Dense } residual solver a

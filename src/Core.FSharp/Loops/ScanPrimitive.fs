@@ -106,7 +106,8 @@ module internal ScanPrimitive =
                 let loop = Loop.ofAttr attr
                 fits loop s
                 [| int loop.Size |]
-        Derivative = Derivative.Series(tangent, coefficients)
+        Derivative =
+            Derivative.Series(tangent, coefficients, (fun attr i -> (Loop.linearArguments (Loop.ofAttr attr))[i]))
         Transpose = Some(fun attr args ct i -> cotangent (Loop.ofAttr attr) args ct i)
         Batch = fun _ attr args flags size -> batch (Loop.ofAttr attr) args flags size
         Simplify = fun _ _ -> None

@@ -244,6 +244,7 @@ module internal Interpreter =
         =
         match primitive.Lower with
         | Lowering.Input
+        | Lowering.Expand _
         | Lowering.View -> true
         | Lowering.Tile op -> not (n.Missing.Contains op)
         | Lowering.Steps _ -> rules.ContainsKey primitive.Name
@@ -409,6 +410,9 @@ module internal Interpreter =
                     | Lowering.View
                     | Lowering.Input -> args[0]
                     | Lowering.Working _ -> runLoop n (run n) (Loop.ofAttr node.Attr) args
+                    | Lowering.Expand make ->
+                        let variables = node.Args |> Array.map Graph.variableLike
+                        (run n variables args [| make node.Attr variables |])[0]
                     | Lowering.Steps _ ->
                         rules[node.Prim.Name] node.Attr (node.Args |> Array.map (fun a -> a.Shape)) node.Shape args
 

@@ -126,7 +126,7 @@ module internal Collapse =
 
             plus (pushed ()) cross
         | Derivative.Rule rule
-        | Derivative.Series(rule, _) ->
+        | Derivative.Series(rule, _, _) ->
             match find c.First y with
             | Some firstY -> plus (pushed ()) (curvature size weights rule y first firstY)
             | None -> pushed ()

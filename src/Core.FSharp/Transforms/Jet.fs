@@ -94,7 +94,7 @@ module internal Jet =
             | Derivative.Series _ when k = 0 ->
                 // Inside another rule's graph, with tangent variables below: the operation on their zeroth coefficients.
                 Some(Graph.bind y.Prim y.Attr (zeroth y))
-            | Derivative.Series(_, coefficients) ->
+            | Derivative.Series(_, coefficients, _) ->
                 // All terms at once; but inside another rule's graph only what divides this one may be there yet.
                 let all = y.NewestVariable <= newest
 

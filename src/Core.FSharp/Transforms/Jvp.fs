@@ -46,7 +46,7 @@ module internal Jvp =
                 | Some da, Some db -> Some(solved (sub da (times y.Attr db y)))
                 | None, None -> None
             | Derivative.Rule rule
-            | Derivative.Series(rule, _) -> rule y.Attr y.Args y dargs
+            | Derivative.Series(rule, _, _) -> rule y.Attr y.Args y dargs
 
     /// Tangents of the outputs, given those of the variables.
     let apply (variables: Node[]) (tangents: Node[]) (outputs: Node[]) : Node option[] =

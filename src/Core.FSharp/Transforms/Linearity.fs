@@ -32,9 +32,7 @@ module internal Linearity =
         match node.Prim.Derivative with
         | Derivative.Zero -> Some $"{name} is piecewise constant in it"
         | Derivative.Rule _ -> Some $"{name} is not linear in it"
-        | Derivative.Series _ ->
-            // A loop that is a derivative of another knows what it is linear in.
-            linearIn (Loop.linearArguments (Loop.ofAttr node.Attr))
+        | Derivative.Series(_, _, linear) -> linearIn (Array.init depends.Length (linear node.Attr))
         | Derivative.Multilinear when marked.Length > 1 -> Some $"{name} multiplies values that both depend on it"
         | Derivative.Multilinear -> None
         | Derivative.Quotient(_, divisor, _) when depends[divisor] ->
