@@ -142,7 +142,14 @@ internal sealed class FusedProgram
                     $"fused loop: output {o} has slot {output.Slot}; slots must be at least 0 and differ between outputs.");
             }
 
-            IsDirect[o] = !output.IsSingle && output.Register >= inputs && placed.Add(output.Register);
+            if (output.Run < 0 || output.Pitch < output.Run || (output.Run > 0 && output.IsSingle))
+            {
+                throw new ArgumentException(
+                    $"fused loop: output {o} has runs of {output.Run} elements every {output.Pitch}; "
+                    + "runs must not overlap, and are float64.");
+            }
+
+            IsDirect[o] = !output.IsSingle && output.Run == 0 && output.Register >= inputs && placed.Add(output.Register);
             if (!IsDirect[o])
             {
                 LastRead[output.Register] = Instructions.Length;

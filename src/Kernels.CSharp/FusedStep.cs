@@ -147,11 +147,14 @@ public sealed unsafe class FusedStep : Step
 
         foreach (TileOutput output in program.Outputs)
         {
-            text.Append(CultureInfo.InvariantCulture, $" -> s{output.Slot}{(output.IsSingle ? " float32" : "")} = r{output.Register}");
+            text.Append(CultureInfo.InvariantCulture, $" -> s{output.Slot}{(output.IsSingle ? " float32" : "")}{Runs(output)} = r{output.Register}");
         }
 
         return text.ToString();
     }
+
+    private static string Runs(TileOutput output) =>
+        output.Run == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"+{output.Offset} runs {output.Run} every {output.Pitch}");
 
     private static void Write(TileOutput output, double** registers, double** slots, long start, int length)
     {
@@ -159,9 +162,28 @@ public sealed unsafe class FusedStep : Step
         {
             SingleConversion.Narrow(registers[output.Register], (float*)slots[output.Slot] + start, length);
         }
-        else
+        else if (output.Run == 0)
         {
             Memory.Copy(registers[output.Register], slots[output.Slot] + start, length);
+        }
+        else
+        {
+            WriteRuns(output, registers[output.Register], slots[output.Slot] + output.Offset, start, length);
+        }
+    }
+
+    private static void WriteRuns(TileOutput output, double* tile, double* target, long start, int length)
+    {
+        long run = start / output.Run;
+        long position = start - (run * output.Run);
+        while (length > 0)
+        {
+            int count = (int)Math.Min(length, output.Run - position);
+            Memory.Copy(tile, target + (run * output.Pitch) + position, count);
+            tile += count;
+            length -= count;
+            position = 0;
+            run++;
         }
     }
 

@@ -42,6 +42,7 @@ internal sealed unsafe class PlanInstance
                 }
             }
 
+            spec.PlaceOutputViews(slots);
             foreach (Step step in spec.Steps)
             {
                 step.Run(slots);

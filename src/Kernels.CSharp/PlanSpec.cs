@@ -17,11 +17,14 @@ public sealed class PlanSpec
     /// <param name="constants">Constant region; copied.</param>
     /// <param name="arenaSize">Size of the arena in doubles.</param>
     /// <param name="directOutputs">
-    /// Optional, per output: true promises that no other slot shares memory with the output's slot and that it is no input,
-    /// constant or repeated output; the steps then write to the caller's array, without a copy at the end. Its place in the arena
+    /// Optional, per output: true promises that no other slot shares memory with the output's slot, except those in
+    /// <paramref name="outputViews"/>, and that it is no input, constant or repeated output; the steps then write to the caller's array, without a copy at the end. Its place in the arena
     /// is not used.
     /// </param>
     /// <param name="inputViews">Optional: slots that are the rest of an input's array from some element on; their entry in <paramref name="slotOffsets"/> is ignored.</param>
+    /// <param name="outputViews">
+    /// Optional: slots that share memory with the slot of a direct output; they follow it into the caller's array.
+    /// </param>
     /// <exception cref="ArgumentException">An offset, slot or length is inconsistent; the message says which.</exception>
     public PlanSpec(
         Step[] steps,
@@ -32,7 +35,8 @@ public sealed class PlanSpec
         double[] constants,
         long arenaSize,
         bool[]? directOutputs = null,
-        InputView[]? inputViews = null)
+        InputView[]? inputViews = null,
+        OutputView[]? outputViews = null)
     {
         ArgumentNullException.ThrowIfNull(steps);
         ArgumentNullException.ThrowIfNull(slotOffsets);
@@ -75,6 +79,18 @@ public sealed class PlanSpec
             }
         }
 
+        OutputViews = outputViews is null ? [] : [.. outputViews];
+        foreach (OutputView view in OutputViews)
+        {
+            bool isOutput = view.Output >= 0 && view.Output < outputSlots.Length && directOutputs is not null && directOutputs[view.Output];
+            if (!isOutput || view.Slot < inputCount || view.Slot >= slotOffsets.Length || view.Offset < 0 || view.Offset > outputSizes[view.Output])
+            {
+                throw new ArgumentException(
+                    $"plan: slot {view.Slot} cannot be a view of output {view.Output} from element {view.Offset} on; name a direct output "
+                    + "and an element of it.");
+            }
+        }
+
         for (int o = 0; o < outputSlots.Length; o++)
         {
             bool isInput = outputSlots[o] < inputCount || Array.Exists(InputViews, v => v.Slot == outputSlots[o]);
@@ -112,6 +128,8 @@ public sealed class PlanSpec
 
     internal InputView[] InputViews { get; }
 
+    internal OutputView[] OutputViews { get; }
+
     internal bool[] DirectOutputs { get; }
 
     /// <summary>Points the slots that are neither inputs nor views of them to the arena and the constants.</summary>
@@ -134,6 +152,16 @@ public sealed class PlanSpec
         foreach (InputView view in InputViews)
         {
             slots[view.Slot] = slots[view.Input] + view.Offset;
+        }
+    }
+
+    /// <summary>Points the slots that are views of direct outputs into them.</summary>
+    /// <param name="slots">The slot table, direct outputs set.</param>
+    internal unsafe void PlaceOutputViews(double** slots)
+    {
+        foreach (OutputView view in OutputViews)
+        {
+            slots[view.Slot] = slots[OutputSlots[view.Output]] + view.Offset;
         }
     }
 

@@ -73,6 +73,7 @@ public sealed unsafe class SubPlan
             }
         }
 
+        spec.PlaceOutputViews(slots);
         foreach (Step step in spec.Steps)
         {
             step.Run(slots);

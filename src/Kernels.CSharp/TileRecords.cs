@@ -16,8 +16,11 @@ public readonly record struct TileInput(int Slot, long Offset, long[]? Strides, 
 /// <param name="C">Third operand; ignored except by <see cref="TileOp.Select"/>.</param>
 public readonly record struct TileInstruction(TileOp Op, int Dst, int A, int B, int C);
 
-/// <summary>A register that is written to a slot, contiguously over the iteration shape.</summary>
+/// <summary>A register that is written to a slot: contiguously over the iteration shape, or in runs.</summary>
 /// <param name="Register">Register whose final value is written.</param>
 /// <param name="Slot">Destination slot.</param>
 /// <param name="IsSingle">Whether the slot holds float32, to which the value is rounded as it is written.</param>
-public readonly record struct TileOutput(int Register, int Slot, bool IsSingle = false);
+/// <param name="Offset">First element inside the slot of an output in runs.</param>
+/// <param name="Run">Elements that follow each other in the slot; 0 when all do.</param>
+/// <param name="Pitch">Elements from the start of a run to the start of the next.</param>
+public readonly record struct TileOutput(int Register, int Slot, bool IsSingle = false, long Offset = 0, long Run = 0, long Pitch = 0);

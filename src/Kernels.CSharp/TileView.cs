@@ -112,7 +112,20 @@ internal sealed unsafe class TileView
         T* first = source + (index[rank - 1] * innerStride);
         while (true)
         {
-            CopyRun(first, innerStride, target, run);
+            if (typeof(T) == typeof(double) && innerStride > 1 && rank > 1 && strides[rank - 2] == 1 && run == innerSize && end - target >= 2 * run)
+            {
+                // Neighbours in memory are neighbours along the last axis but one: whole runs are transposed in blocks.
+                int runs = (int)Math.Min(shape[rank - 2] - index[rank - 2], (end - target) / run);
+                Transpose.Run((double*)first, innerStride, target, innerSize, runs, innerSize);
+                target += (runs - 1) * (long)innerSize;
+                index[rank - 2] += runs - 1;
+                source += runs - 1;
+            }
+            else
+            {
+                CopyRun(first, innerStride, target, run);
+            }
+
             target += run;
             if (target == end)
             {

@@ -2,24 +2,14 @@ namespace Hesse
 
 open System.Collections.Generic
 
-/// Which elementwise nodes share one loop, and which broadcasts are never stored.
+/// Which elementwise nodes share one loop, and which nodes are never stored.
 module internal Fusion =
     /// More operations than this in one loop do not help: their tiles no longer stay in the first-level cache.
     [<Literal>]
     let private largestGroup = 48
 
-    let isTile (node: Node) =
-        match node.Prim.Lower with
-        | Lowering.Tile _ -> not node.IsConcrete
-        | _ -> false
-
-    let private isBroadcast (node: Node) = obj.ReferenceEquals(node.Prim, Linear.broadcastP) && not node.IsConcrete
-
-    /// A constant that repeats another one: loops read the other.
-    let isRepeatedConstant (node: Node) = obj.ReferenceEquals(node.Prim, Linear.broadcastP) && node.IsConcrete
-
-    /// The users of every node, within the graph.
-    let private users (order: Node[]) =
+    /// The users of every node, within the graph: once for each argument that it is.
+    let users (order: Node[]) =
         let table = Dictionary<Node, List<Node>>(HashIdentity.Reference)
 
         for node in order do
@@ -33,15 +23,13 @@ module internal Fusion =
 
         table
 
-    /// For every elementwise node the node at whose place its loop runs; and the broadcasts that only loops read.
+    /// For every elementwise node the node at whose place its loop runs; and the nodes that are only read by strides.
     /// A node joins the loop of its users if all of them are in one loop over the same shape; then nothing is computed
     /// twice and nobody else needs its value.
-    let plan (order: Node[]) (outputs: Node[]) =
-        let users = users order
-        let outputs = HashSet<Node>(outputs, HashIdentity.Reference)
+    let plan (order: Node[]) (outputs: HashSet<Node>) (users: Dictionary<Node, List<Node>>) =
         let root = Dictionary<Node, Node>(HashIdentity.Reference)
         let members = Dictionary<Node, int>(HashIdentity.Reference)
-        let virtualBroadcasts = HashSet<Node>(HashIdentity.Reference)
+        let isTile = Views.isTile
 
         for node in Array.rev order do
             if isTile node then
@@ -69,8 +57,5 @@ module internal Fusion =
                 | None ->
                     root[node] <- node
                     members[node] <- 1
-            elif isBroadcast node then
-                if not (outputs.Contains node) && users[node].TrueForAll isTile then
-                    virtualBroadcasts.Add node |> ignore
 
-        root, virtualBroadcasts
+        root, Views.virtualNodes order outputs (fun node -> users[node])

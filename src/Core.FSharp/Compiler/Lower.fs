@@ -7,15 +7,6 @@ open Hesse.Kernels
 
 /// From a graph to a plan: schedule, fused loops, buffers.
 module internal Lower =
-    /// Where a node's value lives.
-    type private Place = {
-        Slot: int
-        /// The slot whose buffer it is: another one for views.
-        Buffer: int
-        /// Whether the buffer holds float32. The caller's arrays hold float64 always.
-        IsSingle: bool
-    }
-
     /// Doubles that a buffer takes.
     let private room (isSingle: bool) (elements: int64) = if isSingle then (elements + 1L) / 2L else elements
 
@@ -33,83 +24,6 @@ module internal Lower =
 
         padded
 
-    /// Registers of one fused loop are reused as soon as their value has been read for the last time.
-    let private allocateRegisters (inputs: int) (body: Node[]) (register: Dictionary<Node, int>) =
-        let lastUse = Dictionary<Node, int>(HashIdentity.Reference)
-
-        body
-        |> Array.iteri (fun i node ->
-            for a in node.Args do
-                lastUse[a] <- i)
-
-        let free = Stack<int>()
-        let mutable next = inputs
-
-        body
-        |> Array.iteri (fun i node ->
-            // An operation may write over its own arguments, so their registers are free for its result.
-            for a in Array.distinct node.Args do
-                match register.TryGetValue a with
-                | true, ra when ra >= inputs && lastUse[a] = i -> free.Push ra
-                | _ -> ()
-
-            register[node] <-
-                if free.Count > 0 then
-                    free.Pop()
-                else
-                    next <- next + 1
-                    next - 1)
-
-    /// The fused loop that computes `root`, from the nodes that share it (arguments first).
-    let private fuse (root: Node) (body: Node[]) (placeOf: Node -> Place) (output: Place) (isVirtual: Node -> bool) =
-        let inBody = HashSet<Node>(body, HashIdentity.Reference)
-        let inputs = List<TileInput>()
-        let register = Dictionary<Node, int>(HashIdentity.Reference)
-        let constants = Dictionary<int64, int>()
-        let strides = Shape.strides root.Shape
-
-        /// Register of an argument that comes from outside the loop.
-        let load (arg: Node) =
-            match arg.Uniform with
-            | ValueSome u ->
-                let bits = BitConverter.DoubleToInt64Bits u
-
-                if not (constants.ContainsKey bits) then
-                    inputs.Add(TileInput(-1, 0L, null, u))
-                    constants[bits] <- inputs.Count - 1
-
-                constants[bits]
-            | ValueNone ->
-                let source, steps =
-                    match arg.Attr with
-                    | Spread(shape, axes) when isVirtual arg ->
-                        arg.Args[0], Linear.broadcastStrides arg.Args[0].Shape shape axes
-                    | _ -> arg, strides
-
-                let place = placeOf source
-                inputs.Add(TileInput(place.Slot, 0L, steps, 0.0, place.IsSingle))
-
-                inputs.Count - 1
-
-        for node in body do
-            for arg in node.Args do
-                if not (inBody.Contains arg || register.ContainsKey arg) then
-                    register[arg] <- load arg
-
-        allocateRegisters inputs.Count body register
-
-        let program =
-            body
-            |> Array.map (fun node ->
-                let r i = if i < node.Args.Length then register[node.Args[i]] else 0
-
-                match node.Prim.Lower with
-                | Lowering.Tile op -> TileInstruction(op, register[node], r 0, r 1, r 2)
-                | _ -> invalidOp "only elementwise operations are fused")
-
-        FusedStep(root.Shape, inputs.ToArray(), program, [| TileOutput(register[root], output.Slot, output.IsSingle) |])
-        :> Step
-
     /// Refuses a plan that would not fit, naming its largest buffers.
     let private checkMemory (arena: int64) (buffers: seq<Node>) =
         let available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes
@@ -126,33 +40,14 @@ module internal Lower =
             Shape.fail
                 $"compile: the plan needs {bytes >>> 20} MiB, but 80 %% of the {available >>> 20} MiB there are is the limit; its largest buffers are {largest}; use fewer examples at once, or smaller chunks"
 
-    /// Where a slice begins in its argument's memory, if it is one piece of it.
-    let private pieceOffset (node: Node) =
-        match node.Attr with
-        | Window(start, _, step) when obj.ReferenceEquals(node.Prim, Movement.sliceP) ->
-            let from = node.Args[0].Shape
-            let whole i = node.Shape[i] = from[i]
-            // One index along the first axes, then any range, then whole axes.
-            let first = Array.tryFindIndex (fun n -> n <> 1) node.Shape |> Option.defaultValue node.Shape.Length
-
-            if
-                Array.forall ((=) 1) step
-                && Array.forall whole [| first + 1 .. node.Shape.Length - 1 |]
-                && not (node.Args[0].IsConcrete)
-            then
-                let offset = Array.fold2 (fun at i stride -> at + int64 i * stride) 0L start (Shape.strides from)
-                // Slots begin at whole doubles.
-                if node.IsFloat32 && offset % 2L <> 0L then None else Some offset
-            else
-                None
-        | _ -> None
-
     /// The description of the plan that computes `outputs` from values of `variables`; the outputs depend on no other variable.
     let spec (variables: Node[]) (outputs: Node[]) : PlanSpec =
         let outputs = outputs |> Erase.apply |> Contractions.apply
         let order = Graph.order 1L outputs |> Array.filter (fun n -> not (Graph.isVariable n))
-        let root, virtualBroadcasts = Fusion.plan order outputs
-        let isVirtual (node: Node) = virtualBroadcasts.Contains node || Fusion.isRepeatedConstant node
+        let isOutput = HashSet<Node>(outputs, HashIdentity.Reference)
+        let users = Fusion.users order
+        let root, virtualNodes = Fusion.plan order isOutput users
+        let isVirtual (node: Node) = virtualNodes.Contains node || Views.isRepeatedConstant node
         let groups = Dictionary<Node, List<Node>>(HashIdentity.Reference)
 
         for node in order do
@@ -167,12 +62,29 @@ module internal Lower =
         // Slots: variables, constants, then every node that is stored.
         let places = Dictionary<Node, Place>(HashIdentity.Reference)
         let offsets = List<int64>()
+        // For every slot the one whose buffer it shares.
+        let buffers = List<int>()
         let constants = List<double[]>()
         let mutable constantSize = 0L
 
         let newSlot isSingle offset =
             offsets.Add offset
-            { Slot = offsets.Count - 1; Buffer = offsets.Count - 1; IsSingle = isSingle }
+            buffers.Add(offsets.Count - 1)
+
+            {
+                Slot = offsets.Count - 1
+                Buffer = offsets.Count - 1
+                IsSingle = isSingle
+                Berth = ValueNone
+            }
+
+        /// A slot that begins so many elements after another one.
+        let slotWithin (place: Place) (from: int64) =
+            let from = if place.IsSingle then from / 2L else from
+            let start = offsets[place.Slot]
+            offsets.Add(if start < 0L then start - from else start + from)
+            buffers.Add place.Buffer
+            { place with Slot = offsets.Count - 1 }
 
         for v in variables do
             places[v] <- newSlot false 0L
@@ -199,7 +111,7 @@ module internal Lower =
 
         /// The stored nodes that computing a node reads.
         let reads (node: Node) =
-            let through (a: Node) = if isVirtual a then a.Args[0] else a
+            let through (a: Node) = (Views.ofNode isVirtual a).Source
 
             match groups.TryGetValue node with
             | true, body ->
@@ -211,28 +123,36 @@ module internal Lower =
                             if not (inBody.Contains a) && a.Uniform.IsNone then
                                 through a
                 ]
-            | _ -> List.ofArray node.Args
+            | _ -> node.Args |> Array.map through |> List.ofArray
 
         let isView (node: Node) =
             match node.Prim.Lower with
             | Lowering.View -> true
-            | _ -> (pieceOffset node).IsSome
+            | _ -> (Views.pieceOffset node).IsSome
 
-        // Views own no buffer: a buffer lives until the last reader of any view of it.
-        let ownerOf = Dictionary<Node, Node>(HashIdentity.Reference)
+        let isLoop (node: Node) = groups.ContainsKey node
+        let berthOf = Joins.plan stored isOutput (fun node -> users[node]) isView isLoop
 
-        let owner (node: Node) =
-            match ownerOf.TryGetValue node with
+        // Views and parts of joined tensors own no buffer: a buffer lives until the last reader of any of them.
+        let owners = Dictionary<Node, Node>(HashIdentity.Reference)
+
+        let rec owner (node: Node) =
+            match owners.TryGetValue node with
             | true, o -> o
-            | _ -> node
+            | _ ->
+                let o =
+                    match berthOf.TryGetValue node with
+                    | true, berth -> owner berth.Join
+                    | _ when not node.IsConcrete && isView node -> owner node.Args[0]
+                    | _ -> node
+
+                owners[node] <- o
+                o
 
         let lastRead = Dictionary<Node, int>(HashIdentity.Reference)
 
         stored
         |> Array.iteri (fun i node ->
-            if isView node then
-                ownerOf[node] <- owner node.Args[0]
-
             for a in reads node do
                 lastRead[owner a] <- i)
 
@@ -253,26 +173,56 @@ module internal Lower =
         let view (node: Node) (from: int64) =
             let source = placeOf node.Args[0]
 
-            let slot =
-                if source.Buffer >= variables.Length then
-                    let from = if source.IsSingle then from / 2L else from
-                    let start = offsets[source.Slot]
-                    offsets.Add(if start < 0L then start - from else start + from)
-                    offsets.Count - 1
+            if source.Buffer >= variables.Length then
+                places[node] <- slotWithin source from
+            else
+                // Only the caller knows where a variable's array is.
+                let from = from + viewedFrom source.Slot
+
+                if from = 0L then
+                    places[node] <- { source with Slot = source.Buffer }
                 else
-                    // Only the caller knows where a variable's array is.
-                    let from = from + viewedFrom source.Slot
-
-                    if from = 0L then
-                        source.Buffer
-                    else
-                        offsets.Add 0L
-                        inputViews.Add(InputView(offsets.Count - 1, source.Buffer, from))
-                        offsets.Count - 1
-
-            places[node] <- { source with Slot = slot }
+                    places[node] <- slotWithin source 0L
+                    inputViews.Add(InputView(places[node].Slot, source.Buffer, from))
 
         let take isSingle (size: int64) = newSlot isSingle (arena.Take(room isSingle size))
+
+        /// Memory for a node's result: in the joined tensor that it is a part of, if it has a berth there.
+        let rec placeResult (node: Node) =
+            if not (places.ContainsKey node) then
+                places[node] <-
+                    match berthOf.TryGetValue node with
+                    | true, berth ->
+                        placeResult berth.Join
+                        let whole = places[berth.Join]
+
+                        if Joins.isPiece node berth then
+                            slotWithin whole berth.Offset
+                        else
+                            { whole with Berth = ValueSome berth }
+                    | _ -> take node.IsFloat32 (Shape.size node.Shape)
+
+        /// Copies of the parts that are not made in their place.
+        let join (node: Node) =
+            let out = places[node]
+
+            for part, berth in Array.zip node.Args (Joins.berths node) do
+                if not (Joins.isThere berthOf part berth) then
+                    let view = Views.ofNode isVirtual part
+                    let source = placeOf view.Source
+
+                    let copy =
+                        CopyStep(
+                            part.Shape,
+                            source.Slot,
+                            view.Offset,
+                            view.Strides,
+                            out.Slot,
+                            berth.Offset,
+                            Shape.strides node.Shape
+                        )
+
+                    steps.Add(if out.IsSingle then copy.ToSingle() else copy)
 
         let convert (source: Place) (target: Place) (size: int64) =
             steps.Add(ConvertStep(source.Slot, target.Slot, size, target.IsSingle))
@@ -283,8 +233,8 @@ module internal Lower =
         for node in stored do
             match node.Prim.Lower with
             | Lowering.Steps _ when not (isView node) ->
-                for a in node.Args do
-                    if not (isVirtual a) && Graph.isVariable (owner a) && a.IsFloat32 then
+                for a in reads node do
+                    if Graph.isVariable (owner a) && a.IsFloat32 then
                         isNarrowed.Add(owner a) |> ignore
             | _ -> ()
 
@@ -342,16 +292,17 @@ module internal Lower =
             let arguments = reads node
 
             if isView node then
-                view node (pieceOffset node |> Option.defaultValue 0L)
+                view node (Views.pieceOffset node |> Option.defaultValue 0L)
             else
-                places[node] <- take node.IsFloat32 (Shape.size node.Shape)
+                placeResult node
 
             match node.Prim.Lower with
             | _ when isView node -> ()
             | Lowering.View
             | Lowering.Expand _ // taken away by Erase
             | Lowering.Input -> ()
-            | Lowering.Tile _ -> steps.Add(fuse node (groups[node].ToArray()) placeOf places[node] isVirtual)
+            | Lowering.Tile _ -> steps.Add(FusedLoop.step node (groups[node].ToArray()) placeOf places[node] isVirtual)
+            | Lowering.Steps _ when Views.isJoin node -> join node
             | Lowering.Steps make -> addSteps make node
             | Lowering.Working(size, make) ->
                 let memory = newSlot false (arena.Take(size node.Attr))
@@ -381,14 +332,22 @@ module internal Lower =
         let outputSizes = outputs |> Array.map (fun o -> Shape.size o.Shape)
         checkMemory arena.Size stored
 
-        // A result is computed right in the caller's array, unless a view of its buffer is read from the arena.
-        let viewed = HashSet<Node>(ownerOf.Values, HashIdentity.Reference)
+        // A result is computed right in the caller's array, and what shares its buffer goes with it.
         let occurrences = outputs |> Array.countBy (fun o -> o.Id) |> dict
 
         let isDirect (o: Node) =
             not o.IsConcrete
-            && (places[o].IsSingle
-                || not (Graph.isVariable o || isView o || viewed.Contains o) && occurrences[o.Id] = 1)
+            && (places[o].IsSingle || not (Graph.isVariable o || isView o) && occurrences[o.Id] = 1)
+
+        let direct = outputs |> Array.map isDirect
+
+        let outputViews = [|
+            for o in 0 .. outputs.Length - 1 do
+                if direct[o] then
+                    for slot in 0 .. buffers.Count - 1 do
+                        if slot <> outputSlots[o] && buffers[slot] = outputSlots[o] then
+                            OutputView(slot, o, offsets[slot] - offsets[outputSlots[o]])
+        |]
 
         PlanSpec(
             steps.ToArray(),
@@ -398,6 +357,7 @@ module internal Lower =
             outputSizes,
             Array.concat constants,
             arena.Size,
-            outputs |> Array.map isDirect,
-            inputViews.ToArray()
+            direct,
+            inputViews.ToArray(),
+            outputViews
         )

@@ -43,14 +43,21 @@ let ``groups: all users in one loop of the same shape, else a loop of its own`` 
     let left, right = Elementwise.exp s, Linear.mul s s
     let top = Linear.add left right
     let order = Graph.order 1L [ top ] |> Array.filter (fun n -> not (Graph.isVariable n))
-    let root, virtualBroadcasts = Fusion.plan order [| top |]
+
+    let plan (outputs: Node list) =
+        Fusion.plan
+            order
+            (System.Collections.Generic.HashSet<Node>(outputs, HashIdentity.Reference))
+            (Fusion.users order)
+
+    let root, virtualNodes = plan [ top ]
 
     for node in [ s; left; right; top ] do
         Assert.Same(top, root[node])
 
-    Assert.Empty virtualBroadcasts
+    Assert.Empty virtualNodes
     // When the intermediate is asked for, it is the root of its own loop.
-    let root, _ = Fusion.plan order [| top; s |]
+    let root, _ = plan [ top; s ]
     Assert.Same(s, root[s])
     Assert.Same(top, root[left])
 
