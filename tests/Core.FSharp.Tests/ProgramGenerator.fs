@@ -259,7 +259,8 @@ module internal ProgramGenerator =
     /// Indices below `size`, shape [count], computed from a value as ⌊size · sigmoid⌋.
     let private computedIndices (b: Builder) count size =
         let s = b.Apply(Elementwise.sigmoidP, NoAttr, b.Like [| count |])
-        let scaled = b.Apply(Linear.mulP, NoAttr, s, b.Full([| count |], float size))
+        // Below size, also where the sigmoid is 1.
+        let scaled = b.Apply(Linear.mulP, NoAttr, s, b.Full([| count |], 0.999999 * float size))
         require ((b.Value scaled).Data |> Array.forall (fun v -> abs (v - Math.Round v) > kinkDistance))
         b.Apply(Elementwise.floorP, NoAttr, scaled)
 
