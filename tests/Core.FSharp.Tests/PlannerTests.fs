@@ -66,8 +66,10 @@ let ``predictions for matrices and sums of derivatives are what the executor cou
                 let flops, bytes, _ = counted run [| x |]
                 let what = $"{label}, {route.Name}"
                 // Directions are data in one graph and constants in the other, where products and parts of them are made beforehand.
-                // Data also stays apart from what it could share a loop with: up to a quarter of the bytes.
-                let atMost (counted: int64) (predicted: int64) = counted <= predicted + predicted / 4L + 512L
+                // Data also stays apart from what it could share a loop with: up to a quarter of the bytes. With several bases, products of their
+                // slices are data that is read, where the other graph reads the slices in place: up to twice the bytes.
+                let atMost (counted: int64) (predicted: int64) =
+                    counted <= predicted + (if several then predicted else predicted / 4L) + 512L
 
                 Assert.True(
                     flops <= route.Flops + route.Flops / 5L,

@@ -79,22 +79,24 @@ module internal Views =
             { Source = node; Offset = 0L; Strides = Shape.strides node.Shape }
 
     /// Whether a loop reads a transpose as fast as it would a copy: by rows, or by steps that stay in the nearer caches.
-    let private isCheap (node: Node) (axes: int[]) (readers: List<Node>) =
+    let private isCheap (node: Node) (axes: int[]) (readers: List<Node>) (strides: Node -> bool) =
         let shape = node.Shape
         let last = shape.Length - 1
         // The axis along which neighbours are neighbours in memory.
         let unit = axes |> Array.findIndex ((=) last)
         let span = Array.fold (fun n d -> n * int64 d) 1L shape[unit..]
-        unit = last || span <= largestSpan && readers.Count = 1 && (isTile readers[0] || isJoin readers[0])
+        unit = last || span <= largestSpan && readers.Count = 1 && strides readers[0]
 
     /// The nodes of a graph that are never stored, from the readers of each.
     let virtualNodes (order: Node[]) (outputs: HashSet<Node>) (readers: Node -> List<Node>) =
         let found = HashSet<Node>(HashIdentity.Reference)
 
+        let takesStrides (reader: Node) = isTile reader || isJoin reader || found.Contains reader
+
         let canStride (node: Node) =
             match node.Attr with
             | Spread _ when is Linear.broadcastP node -> true
-            | Axes axes when is Movement.transposeP node -> isCheap node axes (readers node)
+            | Axes axes when is Movement.transposeP node -> isCheap node axes (readers node) takesStrides
             | Window _ when is Movement.sliceP node -> (pieceOffset node).IsNone
             | _ -> false
 
@@ -104,7 +106,7 @@ module internal Views =
             if
                 own.Count > 0
                 && not (outputs.Contains node)
-                && own.TrueForAll(fun r -> isTile r || isJoin r || found.Contains r)
+                && own.TrueForAll takesStrides
                 && canStride node
             then
                 found.Add node |> ignore

@@ -12,6 +12,7 @@ type LinearSolver =
 
 /// How `Diff.linearSolveWith` and `Diff.implicitRootWith` solve linear systems, and when they stop.
 type LinearSolveOptions = {
+    /// The method.
     Solver: LinearSolver
     /// Stop when |b − A y| is at most this times |b| (Euclidean norms); at least 1e-6 is taken for float32.
     Tolerance: float
