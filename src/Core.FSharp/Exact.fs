@@ -5,11 +5,12 @@ open Hesse.Kernels
 
 /// One program, other numbers: functions on trees of tensors evaluated in exact fractions, in about 31 digits, or with bounds that hold.
 ///
-/// The function may contain any transformation: it is traced to a graph, and the graph is interpreted. Elements of x and
-/// constants in the graph are float64 numbers, taken as they are. Operations on constants alone are done in float64 while the
-/// graph is built (the product of two constant factors in a derivative; 2/√π in the derivative of erf); a constant that must stay exact
-/// through such products belongs into x. The rounding of float32 tensors is left out like all rounding: an interval holds the exact value of
-/// the program, and a float32 result may lie outside by its rounding.
+/// The function may contain any transformation: it is traced to a graph, and the graph is interpreted. Elements of x, and constants that
+/// were there before the function is called, are float64 numbers, taken as they are. Elementwise operations on constants of one value are done
+/// in these numbers too, however early the graph folds them (up to 256 operations for one constant); those on constants of several values, and
+/// numbers computed outside of the graph (2/√π in the derivative of erf), are float64 numbers: what must stay exact there belongs into x.
+/// Fractions take a constant that is none (√2) as its float64 number. The rounding of float32 tensors is left out like all rounding: an interval
+/// holds the exact value of the program, and a float32 result may lie outside by its rounding.
 [<RequireQualifiedAccess>]
 module Exact =
     /// Special functions of a fraction are no fraction.

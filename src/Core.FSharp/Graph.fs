@@ -54,6 +54,32 @@ type internal Attr =
     /// Windows that are cut, or put back.
     | Cut of WindowAttr
 
+/// How a constant of one value came about, where rounding was part of it: an operation on constants. Other number systems do it again
+/// in their numbers; for the executor only the value counts.
+[<Sealed; AllowNullLiteral>]
+type internal Origin(op: TileOp, operands: Origin[], value: double, born: int64) =
+    let size = operands |> Array.sumBy (fun (o: Origin) -> o.Size) |> (+) 1
+    member _.Op = op
+
+    /// Empty for a number that is what it is.
+    member _.Operands = operands
+    member _.Value = value
+
+    /// Grows with time, like the ids of nodes.
+    member _.Born = born
+
+    /// Operations and numbers in it.
+    member _.Size: int = size
+
+    /// Whether the same operations on the same numbers are meant, whenever it was.
+    static member Same(a: Origin, b: Origin) : bool =
+        obj.ReferenceEquals(a, b)
+        || (not (isNull a || isNull b)
+            && a.Op = b.Op
+            && a.Size = b.Size
+            && BitConverter.DoubleToInt64Bits a.Value = BitConverter.DoubleToInt64Bits b.Value
+            && Array.forall2 (fun x y -> Origin.Same(x, y)) a.Operands b.Operands)
+
 /// A node of the expression graph: an operation on arguments. It is *concrete* when it holds a value and *symbolic*
 /// when it depends on a variable.
 [<Sealed; AllowNullLiteral>]
@@ -93,6 +119,9 @@ type internal Node
 
     /// The one value of all elements, when it is known.
     member _.Uniform = uniform
+
+    /// How the one value was rounded, if it was; set by who makes the node.
+    member val Origin: Origin = null with get, set
 
     /// The precision of the elements. The numbers in `Data` are float64 all the same; those of a float32 node are float32 numbers.
     member _.DType = dtype
@@ -202,6 +231,7 @@ and [<Sealed>] internal NodeKeyComparer() =
             | ValueSome u, ValueSome v ->
                 BitConverter.DoubleToInt64Bits u = BitConverter.DoubleToInt64Bits v
                 && a.DType = b.DType
+                && Origin.Same(a.Origin, b.Origin)
                 && a.Shape.AsSpan().SequenceEqual(ReadOnlySpan b.Shape)
             | _ -> false)
 
@@ -301,8 +331,17 @@ module internal Graph =
             node
         else
             match node.Uniform with
-            | ValueSome u -> fullOf dtype node.Shape u
+            | ValueSome u ->
+                let filled = fullOf dtype node.Shape u
+                filled.Origin <- node.Origin
+                filled
             | ValueNone -> constantOf dtype node.Shape (roundTo dtype node.Data)
+
+    /// A constant of one value under another shape.
+    let fill (shape: int[]) (one: Node) =
+        let filled = full shape one.Uniform.Value
+        filled.Origin <- one.Origin
+        filled
 
     // ----- precision of results -----
 
@@ -346,6 +385,57 @@ module internal Graph =
         | _ when args |> Array.exists (fun a -> a.IsFloat32) -> struct (mixedType prim args, false)
         | _ -> struct (DType.Float64, args |> Array.forall (fun a -> a.IsWeak))
 
+    // ----- constants of one value -----
+
+    /// Longer histories of a constant are forgotten, so that a chain of eager operations does not keep all that was before it.
+    [<Literal>]
+    let private longestOrigin = 256
+
+    /// Whether the result of an operation is what it would be without rounding.
+    let private isExact (op: TileOp) (a: double) (b: double) (result: double) =
+        let isNormal = result = 0.0 || abs result > 1e-290
+
+        match op with
+        | TileOp.Copy
+        | TileOp.Neg
+        | TileOp.Abs
+        | TileOp.Sign
+        | TileOp.Floor
+        | TileOp.Max
+        | TileOp.Min
+        | TileOp.Greater
+        | TileOp.GreaterEqual
+        | TileOp.Equal
+        | TileOp.Select -> true
+        | TileOp.Add
+        | TileOp.Sub ->
+            // The rounding error of a sum (Knuth 1969, section 4.2.2).
+            let b = if op = TileOp.Add then b else -b
+            let part = result - a
+            (a - (result - part)) + (b - part) = 0.0
+        | TileOp.Mul -> isNormal && Math.FusedMultiplyAdd(a, b, -result) = 0.0
+        | TileOp.Div -> isNormal && Math.FusedMultiplyAdd(result, b, -a) = 0.0
+        | _ -> false
+
+    /// How a result of constants of one value came about; null if it is exact.
+    let private origin (op: TileOp) (args: Node[]) (result: double) (born: int64) : Origin =
+        let value i = if i < args.Length then args[i].Uniform.Value else 0.0
+
+        if
+            not (Double.IsFinite result)
+            || (args |> Array.forall (fun a -> isNull a.Origin) && isExact op (value 0) (value 1) result)
+        then
+            null
+        else
+            let operand (a: Node) =
+                if isNull a.Origin then
+                    Origin(TileOp.Copy, [||], a.Uniform.Value, 0L)
+                else
+                    a.Origin
+
+            let made = Origin(op, Array.map operand args, result, born)
+            if made.Size > longestOrigin then null else made
+
     // ----- operations -----
 
     /// The elements of an operation on concrete arguments, by running its steps.
@@ -372,8 +462,8 @@ module internal Graph =
             | Lowering.Working(_, make) ->
                 make attr (args |> Array.map (fun a -> a.Shape)) shape slots (args.Length + 1) args.Length
             | Lowering.View
-            | Lowering.Input
-            | Lowering.Expand _ -> []
+            | Lowering.Expand _
+            | Lowering.Input -> []
 
         for step in steps do
             Plan.RunOnce(step, data, result)
@@ -391,8 +481,14 @@ module internal Graph =
         match prim.Lower, attr with
         | Lowering.Tile op, _ when uniforms ->
             let u i = if i < args.Length then args[i].Uniform.Value else 0.0
-            ofValue (TileKernels.Eval(op, u 0, u 1, u 2))
-        | Lowering.View, _ when uniforms -> ofValue args[0].Uniform.Value
+            let value = TileKernels.Eval(op, u 0, u 1, u 2)
+            let node = ofValue value
+            node.Origin <- origin op args value node.Id
+            node
+        | Lowering.View, _ when uniforms ->
+            let node = ofValue args[0].Uniform.Value
+            node.Origin <- args[0].Origin
+            node
         | Lowering.View, _ -> ofData args[0].Data
         | Lowering.Input, _ -> invalidOp "a variable has no value"
         | Lowering.Expand make, _ -> make attr args

@@ -245,3 +245,54 @@ let ``what cannot be done is named`` () =
                     Exact.interval Tensor.exp x |> ignore
                     x)
                 x)
+
+[<Fact>]
+let ``operations on constants are done in these numbers too`` () =
+    let one = Array.exactlyOne
+    let fraction p q = BigRational.Create(bigint (p: int), bigint (q: int))
+    let x = scalar 0.5
+    Assert.Equal(fraction 1 4, one (Exact.rational (Diff.grad (fun x -> x * x * x / 3.0)) x))
+    Assert.Equal(fraction 1 1, one (Exact.rational (Diff.hessian (fun x -> x * x * x / 3.0)) x))
+    // d/dx of x / 3 is a constant alone; sums, shapes, slices and maps of it.
+    Assert.Equal(fraction 1 3, one (Exact.rational (Diff.grad (fun x -> x / 3.0)) x))
+    let xs = varied 1 [ 7 ]
+    let gradients = Exact.rational (Diff.grad (fun xs -> Tensor.mean (xs / 3.0))) xs
+    Assert.All(gradients, (fun g -> Assert.Equal(fraction 1 21, g)))
+    let mapped = Exact.rational (Diff.vmap (Diff.grad (fun x -> x / 7.0))) xs
+    Assert.All(mapped, (fun g -> Assert.Equal(fraction 1 7, g)))
+    let loop x = Diff.iterate 3 (fun y -> y * (Tensor.scalar 1.0 / 3.0)) x
+    Assert.Equal(fraction 1 54, one (Exact.rational loop x))
+
+    // 1/3 in 31 digits, and e as a constant in the graph: three times the number, and its logarithm, come back.
+    let third = one (Exact.doubleDouble (Diff.grad (fun x -> x / 3.0)) x)
+    Assert.True(abs ((third * 3.0 - DoubleDouble.OfFloat 1.0).ToFloat()) < 1e-31)
+
+    let logOfE =
+        one (Exact.doubleDouble (fun x -> 0.0 * x + Tensor.log (Tensor.exp (Tensor.scalar 1.0) * (1.0 + 0.0 * x))) x)
+
+    Assert.True(abs ((logOfE - DoubleDouble.OfFloat 1.0).ToFloat()) < 1e-30)
+    let bounds = one (Exact.interval (Diff.grad (fun x -> x / 3.0)) x)
+    Assert.True(bounds.Lower < bounds.Upper && 3.0 * bounds.Lower <= 1.0 && 3.0 * bounds.Upper >= 1.0)
+
+[<Fact>]
+let ``constants from before the function are taken as they are`` () =
+    let c = Tensor.scalar 1.0 / 3.0
+    let found = Array.exactlyOne (Exact.rational (fun x -> x * c) (scalar 1.0))
+    Assert.Equal(BigRational.OfFloat(1.0 / 3.0), found)
+
+[<Fact>]
+let ``what a constant is made of does not part equal nodes, and is forgotten when it grows`` () =
+    let x = Graph.variable [||]
+    let third () = Elementwise.div (Graph.full [||] 1.0) (Graph.full [||] 3.0)
+    Assert.Same(Linear.mul x (third ()), Linear.mul x (third ()))
+    Assert.NotSame(Linear.mul x (third ()), Linear.mul x (Graph.full [||] (1.0 / 3.0)))
+    Assert.Null((Elementwise.div (Graph.full [||] 1.0) (Graph.full [||] 4.0)).Origin)
+    let mutable t = third ()
+    let mutable largest = 0
+
+    for _ in 1..2000 do
+        t <- Linear.mul t (third ())
+        t <- Linear.add t (Graph.full [||] 0.1)
+        largest <- max largest (if isNull t.Origin then 0 else t.Origin.Size)
+
+    Assert.InRange(largest, 100, 256)

@@ -368,8 +368,21 @@ module internal Interpreter =
             yield! histories
         ]
 
-    /// The elements of the outputs, at these values of the variables.
-    let rec run<'N when 'N: equality>
+    /// A constant in these numbers: what was computed of constants since `start` is computed again. What these numbers do not have
+    /// is taken as it is.
+    let rec private constant (n: Arithmetic<'N>) (start: int64) (origin: Origin) : 'N =
+        if origin.Born < start || n.Missing.Contains origin.Op then
+            n.OfFloat origin.Value
+        else
+            let zero = n.OfFloat 0.0
+
+            let operand i = if i < origin.Operands.Length then constant n start origin.Operands[i] else zero
+
+            n.Eval origin.Op (operand 0) (operand 1) (operand 2)
+
+    /// The elements of the outputs, at these values of the variables, in a program that began to be traced at `start`.
+    let rec private runSince<'N when 'N: equality>
+        (start: int64)
         (n: Arithmetic<'N>)
         (variables: Node[])
         (values: 'N[][])
@@ -383,7 +396,12 @@ module internal Interpreter =
             match known.TryGetValue node with
             | true, value -> value
             | _ when node.IsConcrete ->
-                let value = node.Data |> Array.map n.OfFloat
+                let value =
+                    if isNull node.Origin then
+                        node.Data |> Array.map n.OfFloat
+                    else
+                        Array.create (count node.Shape) (constant n start node.Origin)
+
                 known[node] <- value
                 value
             | _ ->
@@ -409,11 +427,15 @@ module internal Interpreter =
                     | Lowering.Tile op -> elementwise n op args
                     | Lowering.View
                     | Lowering.Input -> args[0]
-                    | Lowering.Working _ -> runLoop n (run n) (Loop.ofAttr node.Attr) args
+                    | Lowering.Working _ -> runLoop n (runSince start n) (Loop.ofAttr node.Attr) args
                     | Lowering.Expand make ->
                         let variables = node.Args |> Array.map Graph.variableLike
-                        (run n variables args [| make node.Attr variables |])[0]
+                        (runSince start n variables args [| make node.Attr variables |])[0]
                     | Lowering.Steps _ ->
                         rules[node.Prim.Name] node.Attr (node.Args |> Array.map (fun a -> a.Shape)) node.Shape args
 
         outputs |> Array.map value
+
+    /// The elements of the outputs, at these values of the variables. Constants older than these are taken as they are.
+    let run (n: Arithmetic<'N>) (variables: Node[]) (values: 'N[][]) (outputs: Node[]) : 'N[][] =
+        runSince (Substitute.oldest variables) n variables values outputs

@@ -140,7 +140,7 @@ module internal Linear =
         Simplify =
             fun attr args ->
                 match attr, args[0].Uniform with
-                | Spread(shape, _), ValueSome u -> Some(full shape u)
+                | Spread(shape, _), ValueSome _ -> Some(fill shape args[0])
                 | Spread(shape, _), _ when shape.Length = args[0].Shape.Length -> Some args[0]
                 | Spread(shape, _), _ when Shape.size shape = Shape.size args[0].Shape -> Some(reshape shape args[0])
                 | Spread(shape, axes), _ when obj.ReferenceEquals(args[0].Prim, broadcastP) ->
@@ -178,7 +178,9 @@ module internal Linear =
                     Some x
                 else
                     match x.Uniform with
-                    | ValueSome u -> Some(full (Shape.removeAxes axes x.Shape) (u * float count))
+                    | ValueSome _ ->
+                        let shape = Shape.removeAxes axes x.Shape
+                        Some(mul (fill shape x) (full shape (float count)))
                     | ValueNone when count = 1L -> Some(reshape (Shape.removeAxes axes x.Shape) x)
                     | ValueNone when obj.ReferenceEquals(x.Prim, negP) -> Some(neg (sum axes x.Args[0]))
                     | ValueNone when obj.ReferenceEquals(x.Prim, sumP) ->
@@ -234,7 +236,7 @@ module internal Linear =
             fun attr args ->
                 match attr, args[0].Uniform with
                 | ToShape shape, _ when shape = args[0].Shape -> Some args[0]
-                | ToShape shape, ValueSome u -> Some(full shape u)
+                | ToShape shape, ValueSome _ -> Some(fill shape args[0])
                 | ToShape shape, _ when obj.ReferenceEquals(args[0].Prim, reshapeP) ->
                     Some(reshape shape args[0].Args[0])
                 | _ -> None

@@ -56,7 +56,7 @@ module internal Movement =
                     Some x
                 else
                     match x.Uniform with
-                    | ValueSome u -> Some(full (p |> Array.map (fun d -> x.Shape[d])) u)
+                    | ValueSome _ -> Some(fill (p |> Array.map (fun d -> x.Shape[d])) x)
                     | ValueNone when obj.ReferenceEquals(x.Prim, transposeP) ->
                         let q = axesOf x.Attr
                         Some(transpose (p |> Array.map (fun d -> q[d])) x.Args[0])
@@ -120,7 +120,7 @@ module internal Movement =
         Simplify =
             fun attr args ->
                 match attr, args[0].Uniform with
-                | Window _, ValueSome u -> Some(full (sliceP.Shape attr [| args[0].Shape |]) u)
+                | Window _, ValueSome _ -> Some(fill (sliceP.Shape attr [| args[0].Shape |]) args[0])
                 | Window(_, _, step), _ when
                     sliceP.Shape attr [| args[0].Shape |] = args[0].Shape && Array.forall ((=) 1) step
                     ->
