@@ -103,12 +103,7 @@ module internal Views =
         for node in Array.rev order do
             let own = readers node
 
-            if
-                own.Count > 0
-                && not (outputs.Contains node)
-                && own.TrueForAll takesStrides
-                && canStride node
-            then
+            if own.Count > 0 && not (outputs.Contains node) && own.TrueForAll takesStrides && canStride node then
                 found.Add node |> ignore
 
         found
