@@ -31,6 +31,35 @@ public sealed unsafe class FusedStepTests
     }
 
     [Theory]
+    [InlineData(3, 5, 7, 2)]
+    [InlineData(40, 300, 301, 0)]
+    [InlineData(2, 3000, 5000, 9)]
+    public void OutputsInRunsLeaveTheRestAlone(int runs, int run, int pitch, int offset)
+    {
+        double[] x = TestData.Normal(new Random(5), runs * run);
+        double[] y = TestData.Filled(offset + (runs * pitch), -1);
+        FusedStep step = new([runs * run], [new(0, 0, null, 0)], [new(TileOp.Sin, 1, 0, 0, 0)], [new(1, 1, false, offset, run, pitch)]);
+        double[] whole = new double[x.Length];
+        Plan.RunOnce(new FusedStep([x.Length], [new(0, 0, null, 0)], [new(TileOp.Sin, 1, 0, 0, 0)], [new(1, 1)]), [x], whole);
+        Plan.RunOnce(step, [x], y);
+        for (int i = 0; i < y.Length; i++)
+        {
+            int row = (i - offset) / pitch, column = (i - offset) % pitch;
+            Assert.Equal(i >= offset && column < run ? whole[(row * run) + column] : -1, y[i]);
+        }
+
+        Assert.Contains($"s1+{offset} runs {run} every {pitch}", step.Describe(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RunsThatOverlapAreRefused()
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => new FusedStep([6], [new(0, 0, null, 0)], [new(TileOp.Sin, 1, 0, 0, 0)], [new(1, 1, false, 0, 3, 2)]));
+        Assert.Equal("fused loop: output 0 has runs of 3 elements every 2; runs must not overlap, and are float64.", error.Message);
+    }
+
+    [Theory]
     [InlineData(100, 64)]
     [InlineData(64, 100)]
     [InlineData(7, 3000)]

@@ -170,4 +170,22 @@ public sealed class PlanTests
 
         return y;
     }
+
+    [Fact]
+    public void ViewsOfDirectOutputsFollowThemIntoTheCallersArrays()
+    {
+        // Slot 0 is the output, slot 1 its second half.
+        PlanSpec spec = new(
+            [new FillStep(0, 4, 1), new FillStep(1, 2, 7)], [0, 2], 0, [0], [4], [], 4, [true], null, [new OutputView(1, 0, 2)]);
+        Plan plan = new(spec);
+        double[] first = new double[4], second = new double[4];
+        plan.Run([], [first]);
+        plan.Run([], [second]);
+        Assert.Equal([1.0, 1, 7, 7], first);
+        Assert.Equal(first, second);
+        Assert.Equal(
+            "plan: slot 1 cannot be a view of output 0 from element 2 on; name a direct output and an element of it.",
+            Assert.Throws<ArgumentException>(
+                () => new PlanSpec([], [0, 2], 0, [0], [4], [], 4, [false], null, [new OutputView(1, 0, 2)])).Message);
+    }
 }

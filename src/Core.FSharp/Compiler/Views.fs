@@ -15,10 +15,10 @@ type internal StridedView = {
 /// Which nodes are never stored, because everything that reads them can read their argument by strides instead: broadcasts, transposes
 /// and slices before elementwise loops and joins.
 module internal Views =
-    /// Elements that a strided run may step over before it comes back to the cache lines that it began with: 256 KiB, which the second-level
-    /// cache holds. A transpose that steps over more is stored, by a copy in blocks.
+    /// Elements that a strided read may step over before it comes back to the cache lines that it began with: a tile, so that a loop
+    /// uses a line up while it has it. A transpose that steps over more is stored, by a copy in blocks.
     [<Literal>]
-    let private largestSpan = 32768L
+    let private largestSpan = 1024L
 
     let private is (prim: Primitive) (node: Node) = obj.ReferenceEquals(node.Prim, prim) && not node.IsConcrete
 
@@ -78,32 +78,35 @@ module internal Views =
         else
             { Source = node; Offset = 0L; Strides = Shape.strides node.Shape }
 
-    /// Whether a loop reads a transpose as fast as it would a copy: by rows, or by steps that stay in the nearer caches.
-    let private isCheap (node: Node) (axes: int[]) (readers: List<Node>) (strides: Node -> bool) =
+    /// Whether a loop reads a transpose as fast as it would a copy: by rows, or by steps that stay within a tile.
+    let private isCheap (node: Node) (axes: int[]) (readers: List<Node>) =
         let shape = node.Shape
         let last = shape.Length - 1
         // The axis along which neighbours are neighbours in memory.
         let unit = axes |> Array.findIndex ((=) last)
         let span = Array.fold (fun n d -> n * int64 d) 1L shape[unit..]
-        unit = last || span <= largestSpan && readers.Count = 1 && strides readers[0]
+        unit = last || span <= largestSpan && readers.Count = 1 && (isTile readers[0] || isJoin readers[0])
 
     /// The nodes of a graph that are never stored, from the readers of each.
     let virtualNodes (order: Node[]) (outputs: HashSet<Node>) (readers: Node -> List<Node>) =
         let found = HashSet<Node>(HashIdentity.Reference)
 
-        let takesStrides (reader: Node) = isTile reader || isJoin reader || found.Contains reader
-
         let canStride (node: Node) =
             match node.Attr with
             | Spread _ when is Linear.broadcastP node -> true
-            | Axes axes when is Movement.transposeP node -> isCheap node axes (readers node) takesStrides
+            | Axes axes when is Movement.transposeP node -> isCheap node axes (readers node)
             | Window _ when is Movement.sliceP node -> (pieceOffset node).IsNone
             | _ -> false
 
         for node in Array.rev order do
             let own = readers node
 
-            if own.Count > 0 && not (outputs.Contains node) && own.TrueForAll takesStrides && canStride node then
+            if
+                own.Count > 0
+                && not (outputs.Contains node)
+                && own.TrueForAll(fun r -> isTile r || isJoin r || found.Contains r)
+                && canStride node
+            then
                 found.Add node |> ignore
 
         found

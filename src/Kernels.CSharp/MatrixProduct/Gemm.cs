@@ -57,6 +57,13 @@ public static unsafe class Gemm
             return;
         }
 
+        // One multiplication for each element that is written: nothing for a blocked kernel to reuse.
+        if (k == 1 && (!transB || ldb == 1 || n == 1))
+        {
+            OuterProduct.Run(a, transA ? 1 : lda, b, m, n, c, ldc);
+            return;
+        }
+
         if (m == 1 || n == 1)
         {
             Vectors(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);

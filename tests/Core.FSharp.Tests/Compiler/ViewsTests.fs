@@ -19,24 +19,30 @@ let ``a transpose that one loop reads is never stored`` () =
 
 [<Fact>]
 let ``every permutation of the axes of a loop, at sizes around the blocks`` () =
-    for shape in [ [ 2; 3; 4 ]; [ 33; 5; 8 ]; [ 4; 40; 37 ]; [ 1; 70; 65 ] ] do
+    for shape in [ [ 2; 3; 4 ]; [ 9; 5; 8 ]; [ 1; 30; 33 ]; [ 4; 40; 37 ]; [ 1; 70; 65 ] ] do
         let x = varied 1 shape
 
         for p in [ [ 0; 2; 1 ]; [ 1; 0; 2 ]; [ 1; 2; 0 ]; [ 2; 0; 1 ]; [ 2; 1; 0 ] ] do
-            isOneStep (fun x -> Tensor.exp (Tensor.permute p x)) x
+            let f (x: Tensor) = Tensor.exp (Tensor.permute p x)
+
+            // What a tile holds is read in place.
+            if x.Size <= 1024 then
+                isOneStep f x
+            else
+                Check.tensors $"{shape} {p}" 1e-14 (f x) (Diff.compile f x)
 
 [<Fact>]
 let ``slices, broadcasts and transposes of each other are read by strides`` () =
     let x = varied 1 [ 6; 8 ]
     isOneStep (fun x -> Tensor.sin (Tensor.slice 1 1 8 2 x)) x
-    isOneStep (fun x -> Tensor.sin (Tensor.slice 0 0 3 2 (Tensor.transpose (Tensor.slice 1 1 7 2 x)))) x
+    isOneStep (fun x -> Tensor.sin (Tensor.transpose (Tensor.slice 0 0 5 2 (Tensor.slice 1 1 7 2 x)))) x
     isOneStep (fun x -> Tensor.slice 1 0 3 1 x * Tensor.slice 1 5 8 1 x) x
 
     isOneStep (fun x -> Tensor.sin (Tensor.broadcastTo [ 3; 4; 6 ] (Tensor.slice 0 0 8 2 x))) (varied 2 [ 8; 6 ])
 
 [<Fact>]
-let ``a transpose that steps over more than the caches hold, or that two loops read, is a copy`` () =
-    Assert.Equal(2, steps (fun x -> 2.0 * Tensor.transpose x) (varied 1 [ 200; 201 ]))
+let ``a transpose that steps over more than a tile, or that two loops read, is a copy`` () =
+    Assert.Equal(2, steps (fun x -> 2.0 * Tensor.transpose x) (varied 1 [ 40; 41 ]))
 
     let twice (x: Tensor) =
         let t = Tensor.transpose x
