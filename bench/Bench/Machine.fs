@@ -25,13 +25,15 @@ let load () =
     else
         "unknown"
 
-/// Name and value of everything that matters; peer: its version, or why there is none.
-let facts (peer: string) : (string * string) list = [
+/// Name and value of everything that matters.
+/// limit: which matrix product stands for the machine's limit; peer: its version, or why there is none.
+let facts (limit: string) (peer: string) : (string * string) list = [
     "processor", $"{processor ()}, {Environment.ProcessorCount} logical cores"
     "system", RuntimeInformation.OSDescription
     "runtime", RuntimeInformation.FrameworkDescription
     "Hesse", typeof<Hesse.Tensor>.Assembly.GetName().Version.ToString(3)
     "matrix product", Backend.MatrixProduct
+    "limit by", limit
     "peer", peer
     "load at start", load ()
 ]

@@ -4,40 +4,32 @@ open System
 open System.IO
 open Hesse.Bench.Measure
 
-let private usage =
-    "usage: bench/run.sh [--quick] [--rows NAME…] [--python PATH] [--list]
-  --quick        short rounds, without the slow rows
-  --rows NAME…   only these rows
-  --python PATH  Python with torch and functorch (default /usr/bin/python3)
-  --list         names of the rows"
+/// What the names on the command line stand for, or the first that stands for nothing.
+let private select (options: Options) (rows: Row list) (quotients: Within.Quotient list) =
+    let known = (rows |> List.map _.Name) @ (quotients |> List.map _.Name)
+    let chosen name = options.Rows.IsEmpty || List.contains name options.Rows
 
-type private Options = { Quick: bool; Rows: string list; Python: string; List: bool }
-
-let rec private parse (options: Options) (arguments: string list) : Result<Options, string> =
-    match arguments with
-    | [] -> Ok options
-    | "--quick" :: rest -> parse { options with Quick = true } rest
-    | "--list" :: rest -> parse { options with List = true } rest
-    | "--python" :: path :: rest -> parse { options with Python = path } rest
-    | "--rows" :: rest ->
-        match rest |> List.takeWhile (fun a -> not (a.StartsWith("--", StringComparison.Ordinal))) with
-        | [] -> Error "--rows needs at least one name"
-        | names -> parse { options with Rows = options.Rows @ names } (List.skip names.Length rest)
-    | other :: _ -> Error $"unknown argument {other}"
-
-let private select (options: Options) (rows: Row list) : Result<Row list, string> =
-    match options.Rows |> List.filter (fun name -> rows |> List.forall (fun r -> r.Name <> name)) with
-    | [] when options.Rows.IsEmpty -> Ok(rows |> List.filter (fun r -> not (options.Quick && r.Slow)))
-    | [] -> Ok(rows |> List.filter (fun r -> List.contains r.Name options.Rows))
-    | unknown :: _ ->
-        let names = String.Join(", ", rows |> List.map (fun r -> r.Name))
+    match options.Rows |> List.tryFind (fun name -> not (List.contains name known)) with
+    | Some unknown ->
+        let names = String.Join(", ", known)
         Error $"no row is named {unknown}; there are {names}"
+    | None ->
+        Ok(
+            rows
+            |> List.filter (fun r -> chosen r.Name && not (options.Rows.IsEmpty && options.Quick && r.Slow)),
+            quotients |> List.filter (fun q -> chosen q.Name)
+        )
 
-let private measure (root: string) (options: Options) (rows: Row list) : int =
+let private measure (root: string) (options: Options) (rows: Row list) (quotients: Within.Quotient list) : int =
+    let wants table = List.contains table options.Chosen
+
     let peer, version =
-        match Peer.Start(options.Python, Path.Combine(root, "bench", "peer.py")) with
-        | Ok peer -> Some peer, peer.Version
-        | Error reason -> None, $"skipped: {reason} (on Debian: apt-get install python3-torch)"
+        if not (wants Peer) then
+            None, "not asked for"
+        else
+            match Peer.Start(options.Python, Path.Combine(root, "bench", "peer.py")) with
+            | Ok peer -> Some peer, peer.Version
+            | Error reason -> None, $"skipped: {reason} (on Debian: apt-get install python3-torch)"
 
     use _ =
         match peer with
@@ -47,41 +39,92 @@ let private measure (root: string) (options: Options) (rows: Row list) : int =
                 member _.Dispose() = ()
           }
 
-    let facts = Machine.facts version
-    let rounds, seconds = if options.Quick then 7, 0.05 else 11, 0.25
+    use native = new ProductProcess(false)
+    use managed = new ProductProcess(true)
+    let facts = Machine.facts native.Backend version
+    let limitAtStart = KernelTable.limit native
 
-    let outcomes =
-        rows
-        |> List.map (fun r ->
-            eprintfn $"measuring {r.Name} …"
-            Measure.row (if r.Slow then min rounds 7 else rounds) seconds peer r)
+    let effort =
+        if options.Quick then
+            { Rounds = 5; SecondsPerRound = 0.05 }
+        else
+            { Rounds = 11; SecondsPerRound = 0.25 }
 
-    let facts = facts @ [ "load at end", Machine.load () ]
-    Report.print facts outcomes
+    let table wanted (items: 'T list) (name: 'T -> string) (measureOne: 'T -> 'R) : 'R list =
+        if not (wants wanted) then
+            []
+        else
+            items
+            |> List.map (fun item ->
+                eprintfn $"measuring {name item} …"
+                measureOne item)
+
+    let rowOutcomes = table Peer rows _.Name (Comparison.measure effort peer)
+    let quotientOutcomes = table Quotients quotients _.Name (Within.measure effort)
+
+    let growth =
+        table Growth [ () ] (fun () -> "growth") (fun () -> Growth.measure (if options.Quick then 0.05 else 0.3))
+
+    let kernels =
+        table Kernels [ () ] (fun () -> "matrix products") (fun () -> KernelTable.measure effort native managed)
+
+    let limit = KernelTable.larger limitAtStart (KernelTable.limit native)
+
+    let results: Report.Results = {
+        Facts =
+            facts
+            @ [
+                "limit", $"{Table.giga limit.Float64} GFLOP/s in float64, {Table.giga limit.Float32} in float32"
+                "load at end", Machine.load ()
+            ]
+        Limit = limit
+        Rows = rowOutcomes
+        Quotients = quotientOutcomes
+        Growth = List.concat growth
+        Kernels = List.concat kernels
+    }
+
+    Report.print results
     let path = Path.Combine(root, "artifacts", "bench", "results.json")
-    Report.save path facts outcomes
+    Report.save path results
     printfn $"\n{Path.GetRelativePath(root, path)} has the same numbers."
-    if outcomes |> List.forall Report.agrees then 0 else 1
+
+    if options.Write then
+        Report.writePage (Path.Combine(root, "bench", "RESULTS.md")) DateTime.UtcNow results
+        printfn "bench/RESULTS.md is written."
+
+    if rowOutcomes |> List.forall _.Agrees && results.Growth |> List.forall _.Holds then
+        0
+    else
+        1
 
 [<EntryPoint>]
 let main arguments =
     let bad message =
-        eprintfn $"{message}\n{usage}"
+        eprintfn $"{message}\n{Options.usage}"
         2
 
     match List.ofArray arguments with
+    | [ "--serve-products" ] ->
+        Products.serve ()
+        0
     | root :: rest when Directory.Exists root ->
-        match parse { Quick = false; Rows = []; Python = "/usr/bin/python3"; List = false } rest with
+        match Options.parse rest with
         | Error message -> bad message
         | Ok options ->
-            let rows = Rows.all (Path.Combine(root, "data"))
-
-            match select options rows with
+            match select options (Rows.all (Path.Combine(root, "data"))) (Within.all ()) with
             | Error message -> bad message
-            | Ok chosen when options.List ->
-                for r in chosen do
-                    printfn $"{r.Name, -22} {r.Title}"
+            | Ok(rows, quotients) when options.List ->
+                for name, title in
+                    (rows |> List.map (fun r -> r.Name, r.Title)) @ (quotients |> List.map (fun q -> q.Name, q.Title)) do
+                    printfn $"{name, -26} {title}"
 
                 0
-            | Ok chosen -> measure root options chosen
+            | Ok(rows, _) when options.Explain ->
+                for r in rows do
+                    for v in r.Variants do
+                        printfn $"{r.Name}, {v.Name}\n{v.Plan()}\n"
+
+                0
+            | Ok(rows, quotients) -> measure root options rows quotients
     | _ -> bad "the first argument must be the root of the repository"

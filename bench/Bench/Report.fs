@@ -1,101 +1,236 @@
-/// The table and the file.
+/// What was measured, as tables and as a file.
 module Hesse.Bench.Report
 
 open System
-open System.Globalization
 open System.IO
 open System.Text.Json
+open Hesse
 open Hesse.Bench.Measure
+open Hesse.Bench.Table
 
-/// True when there is no peer, or it computed the same.
-let agrees (outcome: Outcome) = outcome.Difference |> Option.forall (fun d -> d <= outcome.Agreement)
+/// Everything that one run measured; a list is empty when its table was not asked for.
+type Results = {
+    /// Names and values: machine, versions, load.
+    Facts: (string * string) list
+    Limit: KernelTable.Limit
+    Rows: Comparison.Outcome list
+    Quotients: Within.Outcome list
+    Growth: Growth.Series list
+    Kernels: KernelTable.Outcome list
+}
 
-let private number (format: string) (x: float) = x.ToString(format, CultureInfo.InvariantCulture)
+let private cell (t: Timing) = $"{time t.Median} ({time t.Lowest} .. {time t.Highest})"
+let private orDash (show: 'T -> string) (value: 'T option) = value |> Option.map show |> Option.defaultValue "–"
 
-/// A time with a unit, three figures.
-let private show (seconds: float) =
-    let scaled, unit =
-        if seconds < 1e-3 then seconds * 1e6, "µs"
-        elif seconds < 1.0 then seconds * 1e3, "ms"
-        else seconds, "s"
+/// Counted operations over time, as a share of the rate of a large matrix product.
+let private share (limit: KernelTable.Limit) (o: Comparison.Outcome) =
+    o.Flops
+    / o.Hesse.Median
+    / (if o.Row.Precision = DType.Float32 then limit.Float32 else limit.Float64)
 
-    let format =
-        if scaled < 10.0 then "0.00"
-        elif scaled < 100.0 then "0.0"
-        else "0"
+let private comparison (results: Results) : Table = {
+    Title = "Beside the peer"
+    Header = [
+        "row"
+        "Hesse (rounds)"
+        "form"
+        "PyTorch (rounds)"
+        "form"
+        "ratio"
+        "target"
+        "difference"
+        "GFLOP"
+        "share of limit"
+    ]
+    Rows = [
+        for o in results.Rows ->
+            [
+                o.Row.Name
+                cell o.Hesse
+                o.Hesse.Form
+                orDash cell o.Peer
+                orDash (fun (p: Timing) -> p.Form) o.Peer
+                orDash (fun r -> number "0.00" r + "×") o.Ratio
+                orDash (fun t -> number "0.#" t + "×") o.Row.Target
+                orDash (fun d -> number "0.0e+0" d + (if o.Agrees then "" else " DIFFERS")) o.Difference
+                giga o.Flops
+                number "0.0" (100.0 * share results.Limit o) + " %"
+            ]
+    ]
+}
 
-    $"{number format scaled} {unit}"
+let private quotients (results: Results) : Table = {
+    Title = "Within Hesse"
+    Header = [
+        "quotient"
+        "above (rounds)"
+        "form"
+        "below (rounds)"
+        "form"
+        "quotient"
+        "target"
+        "quotient of FLOPs"
+    ]
+    Rows = [
+        for o in results.Quotients ->
+            [
+                o.Quotient.Name
+                cell o.Above
+                o.Above.Form
+                cell o.Below
+                o.Below.Form
+                number "0.00" o.Ratio
+                (match o.Quotient.Target with
+                 | Within.AtMost t -> "at most " + number "0.0" t
+                 | Within.AtLeast t -> "at least " + number "0.0" t)
+                number "0.00" o.FlopRatio
+            ]
+    ]
+}
 
-let private cell (t: Timing) = $"{show t.Median} ({show t.Lowest} .. {show t.Highest})"
-let private ratio (o: Outcome) (p: Timing) = p.Median / o.Hesse.Median
+let private growth (results: Results) : Table = {
+    Title = "Growth"
+    Header = [ "computation"; "against"; "sizes"; "times"; "slope of time"; "slope of FLOPs"; "at most" ]
+    Rows = [
+        for s in results.Growth ->
+            [
+                s.Name
+                s.Against
+                String.Join(", ", s.Points |> List.map (fun p -> number "0" p.Size))
+                String.Join(", ", s.Points |> List.map (fun p -> time p.Seconds))
+                number "0.00" s.TimeSlope
+                number "0.00" s.FlopSlope + (if s.Holds then "" else " TOO STEEP")
+                number "0" s.Expected
+            ]
+    ]
+}
 
-let private cells (o: Outcome) = [
-    o.Name
-    cell o.Hesse
-    o.Hesse.Form
-    (match o.Peer with
-     | Some p -> cell p
-     | None -> "–")
-    (match o.Peer with
-     | Some p -> p.Form
-     | None -> "–")
-    (match o.Peer with
-     | Some p -> number "0.00" (ratio o p) + "×"
-     | None -> "–")
-    (match o.Difference with
-     | Some d -> number "0.0e+0" d + (if agrees o then "" else " DIFFERS")
-     | None -> "–")
-    (match o.Flops with
-     | Some f -> number "0.0e+0" f
-     | None -> "–")
+let private precisionName (precision: DType) = if precision = DType.Float32 then "float32" else "float64"
+
+let private shapeName (s: ProductShape) = $"{s.M}×{s.K} · {s.K}×{s.N}, {precisionName s.Precision}"
+
+let private kernels (results: Results) : Table = {
+    Title = "Matrix products"
+    Header = [ "product"; "OpenBLAS (rounds)"; "GFLOP/s"; "C# kernel (rounds)"; "GFLOP/s"; "C# of OpenBLAS" ]
+    Rows = [
+        for o in results.Kernels ->
+            [
+                shapeName o.Shape
+                cell o.Native
+                giga (o.Shape.Flops / o.Native.Median)
+                cell o.Managed
+                giga (o.Shape.Flops / o.Managed.Median)
+                number "0" (100.0 * o.Native.Median / o.Managed.Median) + " %"
+            ]
+    ]
+}
+
+/// The tables that were asked for.
+let tables (results: Results) : Table list =
+    [ comparison results; quotients results; growth results; kernels results ]
+    |> List.filter (fun t -> not t.Rows.IsEmpty)
+
+/// What the short names stand for: names and titles.
+let private legend (results: Results) = [
+    for o in results.Rows -> o.Row.Name, $"{o.Row.Title}; {o.Rounds} rounds of {fst o.Calls} and {snd o.Calls} calls"
+    for o in results.Quotients -> o.Quotient.Name, o.Quotient.Title
 ]
 
-/// Prints facts and outcomes as an aligned table.
-let print (facts: (string * string) list) (outcomes: Outcome list) =
-    for name, value in facts do
+/// Facts, names and tables on the standard output.
+let print (results: Results) : unit =
+    for name, value in results.Facts do
         printfn $"{name, -15} {value}"
 
     printfn ""
 
-    for o in outcomes do
-        printfn $"{o.Name}: {o.Title}; {o.Rounds} rounds of {fst o.Calls} and {snd o.Calls} calls"
+    for name, title in legend results do
+        printfn $"{name}: {title}"
 
-    printfn ""
-    let header = [ "row"; "Hesse (rounds)"; "form"; "PyTorch (rounds)"; "form"; "ratio"; "difference"; "FLOPs" ]
-    let table = header :: List.map cells outcomes
-    let widths = table |> List.transpose |> List.map (List.map String.length >> List.max)
+    for table in tables results do
+        printfn $"\n{text table}"
 
-    let line (row: string list) =
-        String.Join("  ", List.map2 (fun (w: int) (s: string) -> s.PadRight w) widths row).TrimEnd()
+/// The same as a page. date: when it was measured.
+let writePage (path: string) (date: DateTime) (results: Results) : unit =
+    let day = date.ToString("yyyy-MM-dd", Globalization.CultureInfo.InvariantCulture)
 
-    printfn "%s" (line header)
-    printfn "%s" (line (widths |> List.map (fun w -> String('-', w))))
+    let page = [
+        "# Results"
+        ""
+        $"Measured on {day} by `bench/run.sh --write`; `README.md` in this folder explains the rows and columns."
+        ""
+        for name, value in results.Facts do
+            $"- {name}: {value}"
+        ""
+        for table in tables results do
+            markdown table
+            ""
+        "## Rows"
+        ""
+        for name, title in legend results do
+            $"- `{name}`: {title}"
+    ]
 
-    for row in table.Tail do
-        printfn "%s" (line row)
+    File.WriteAllText(path, String.Join("\n", page) + "\n")
 
-/// Writes the same as JSON; times in seconds.
-let save (path: string) (facts: (string * string) list) (outcomes: Outcome list) =
+/// The same as JSON; times in seconds, rates in operations a second.
+let save (path: string) (results: Results) : unit =
     let timing (t: Timing) = {| form = t.Form; median = t.Median; lowest = t.Lowest; highest = t.Highest |}
     let optional f = Option.map f >> Option.map box >> Option.toObj
 
     let document = {|
-        machine = dict facts
+        machine = dict results.Facts
+        limit = {| float64 = results.Limit.Float64; float32 = results.Limit.Float32 |}
         rows =
-            outcomes
+            results.Rows
             |> List.map (fun o -> {|
-                name = o.Name
-                title = o.Title
+                name = o.Row.Name
+                title = o.Row.Title
                 hesse = timing o.Hesse
                 peer = o.Peer |> optional timing
-                ratio = o.Peer |> optional (ratio o)
+                ratio = o.Ratio |> optional id
+                target = o.Row.Target |> optional id
                 difference = o.Difference |> optional id
-                agreement = o.Agreement
-                agrees = agrees o
+                agreement = o.Row.Agreement
+                agrees = o.Agrees
                 rounds = o.Rounds
                 hesseCalls = fst o.Calls
                 peerCalls = snd o.Calls
-                flops = o.Flops |> optional id
+                flops = o.Flops
+                shareOfLimit = share results.Limit o
+            |})
+        quotients =
+            results.Quotients
+            |> List.map (fun o -> {|
+                name = o.Quotient.Name
+                title = o.Quotient.Title
+                above = timing o.Above
+                below = timing o.Below
+                ratio = o.Ratio
+                flopRatio = o.FlopRatio
+                target =
+                    match o.Quotient.Target with
+                    | Within.AtMost t -> {| atMost = Nullable t; atLeast = Nullable() |}
+                    | Within.AtLeast t -> {| atMost = Nullable(); atLeast = Nullable t |}
+            |})
+        growth =
+            results.Growth
+            |> List.map (fun s -> {|
+                name = s.Name
+                against = s.Against
+                points = s.Points |> List.map (fun p -> {| size = p.Size; seconds = p.Seconds; flops = p.Flops |})
+                timeSlope = s.TimeSlope
+                flopSlope = s.FlopSlope
+                atMost = s.Expected
+            |})
+        kernels =
+            results.Kernels
+            |> List.map (fun o -> {|
+                m = o.Shape.M
+                n = o.Shape.N
+                k = o.Shape.K
+                precision = precisionName o.Shape.Precision
+                native = timing o.Native
+                managed = timing o.Managed
             |})
     |}
 

@@ -2,13 +2,49 @@ namespace Hesse.Bench
 
 open Hesse
 
-/// One way to compute a row with Hesse.
+/// One way to compute something with Hesse.
 type Variant = {
     /// Shown in the table when it is the fastest.
     Name: string
     /// One computation: the same numbers, in the same order, as the peer's result for the row.
     Compute: unit -> Tensor[]
+    /// The text of the compiled plan.
+    Plan: unit -> string
+    /// Floating-point operations of one computation, by the counters of the plan.
+    Flops: unit -> float
 }
+
+/// Ways to compute something.
+module Variant =
+    open System.Text.RegularExpressions
+
+    /// Floating-point operations, from the last line of the text of `Diff.explain`.
+    let flopsOf (plan: string) : float =
+        let found = Regex.Match(plan, @"(\d+) FLOPs", RegexOptions.RightToLeft)
+
+        if found.Success then
+            float found.Groups[1].Value
+        else
+            failwith $"no count of FLOPs in '{plan}'"
+
+    /// A function that is traced and compiled once and then runs as a plan.
+    let compiled (name: string) (f: 'X -> Tensor[]) (x: 'X) : Variant =
+        let run = Diff.compile f
+        let plan () = Diff.explain f x
+
+        {
+            Name = name
+            Compute = fun () -> run x
+            Plan = plan
+            Flops = fun () -> flopsOf (plan ())
+        }
+
+    /// The function as it is, next to a compiled form of it, which lends it the count of operations.
+    let eager (f: 'X -> Tensor[]) (x: 'X) (compiled: Variant) : Variant = {
+        compiled with
+            Name = "eager"
+            Compute = fun () -> f x
+    }
 
 /// One computation that both sides do on the same numbers.
 type Row = {
@@ -22,13 +58,16 @@ type Row = {
     Inputs: (string * Tensor) list
     /// Ways to compute it; the fastest is measured.
     Variants: Variant list
-    /// The text of the compiled plan.
-    Plan: unit -> string
+    /// How many times faster than the peer it is meant to be.
+    Target: float option
 } with
 
-    /// The largest relative difference at which both sides count as having computed the same, by the precision of the inputs.
-    member r.Agreement =
+    /// The precision of the computation.
+    member r.Precision =
         if r.Inputs |> List.exists (fun (_, t) -> t.DType = DType.Float32) then
-            1e-5
+            DType.Float32
         else
-            1e-9
+            DType.Float64
+
+    /// The largest relative difference at which both sides count as having computed the same.
+    member r.Agreement = if r.Precision = DType.Float32 then 1e-5 else 1e-9

@@ -1,0 +1,82 @@
+namespace Hesse.Bench
+
+open System
+
+/// A table that can be asked for.
+type Wanted =
+    /// Rows beside the peer.
+    | Peer
+    /// Quotients within Hesse.
+    | Quotients
+    | Growth
+    | Kernels
+
+/// What the command line says.
+type Options = {
+    Quick: bool
+    /// Names of rows and quotients; empty for all.
+    Rows: string list
+    /// Empty for rows and quotients.
+    Tables: Wanted list
+    Python: string
+    Write: bool
+    List: bool
+    /// Print the plans of the rows and measure nothing.
+    Explain: bool
+} with
+
+    /// The tables that are made.
+    member o.Chosen =
+        if o.Write then [ Peer; Quotients; Growth; Kernels ]
+        elif o.Tables.IsEmpty then [ Peer; Quotients ]
+        else o.Tables
+
+/// The command line.
+module Options =
+    /// Shown with an error.
+    let usage =
+        "usage: bench/run.sh [--quick] [--peer] [--quotients] [--growth] [--kernels] [--write] [--rows NAME…] [--python PATH] [--list] [--explain]
+  --peer, --quotients, --growth, --kernels   only these tables (default --peer --quotients)
+  --write        all tables, and bench/RESULTS.md is written; a full run only
+  --quick        short rounds, without the slow rows
+  --rows NAME…   only these rows and quotients
+  --python PATH  Python with torch and functorch (default /usr/bin/python3)
+  --list         names of the rows and quotients
+  --explain      the plans of the rows, without measuring"
+
+    let rec private read (options: Options) (arguments: string list) : Result<Options, string> =
+        let table (t: Wanted) = { options with Tables = options.Tables @ [ t ] }
+
+        match arguments with
+        | [] -> Ok options
+        | "--quick" :: rest -> read { options with Quick = true } rest
+        | "--peer" :: rest -> read (table Peer) rest
+        | "--quotients" :: rest -> read (table Quotients) rest
+        | "--growth" :: rest -> read (table Growth) rest
+        | "--kernels" :: rest -> read (table Kernels) rest
+        | "--write" :: rest -> read { options with Write = true } rest
+        | "--list" :: rest -> read { options with List = true } rest
+        | "--explain" :: rest -> read { options with Explain = true } rest
+        | "--python" :: path :: rest -> read { options with Python = path } rest
+        | "--rows" :: rest ->
+            match rest |> List.takeWhile (fun a -> not (a.StartsWith("--", StringComparison.Ordinal))) with
+            | [] -> Error "--rows needs at least one name"
+            | names -> read { options with Rows = options.Rows @ names } (List.skip names.Length rest)
+        | other :: _ -> Error $"unknown argument {other}"
+
+    /// Reads the arguments.
+    let parse (arguments: string list) : Result<Options, string> =
+        let nothing = {
+            Quick = false
+            Rows = []
+            Tables = []
+            Python = "/usr/bin/python3"
+            Write = false
+            List = false
+            Explain = false
+        }
+
+        match read nothing arguments with
+        | Ok o when o.Write && (o.Quick || not o.Rows.IsEmpty || not o.Tables.IsEmpty) ->
+            Error "--write takes everything; leave out --quick, --rows and the names of tables"
+        | other -> other
