@@ -117,7 +117,7 @@ let main arguments =
             | Ok(rows, quotients) when options.List ->
                 for name, title in
                     (rows |> List.map (fun r -> r.Name, r.Title)) @ (quotients |> List.map (fun q -> q.Name, q.Title)) do
-                    printfn $"{name, -26} {title}"
+                    printfn $"{name, -34} {title}"
 
                 0
             | Ok(rows, _) when options.Explain ->

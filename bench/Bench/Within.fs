@@ -53,7 +53,7 @@ let private perGradient (kind: string) (title: string) (target: float) product w
     let { Parameters = p; Direction = v } as problem = regression 2 widths samples
 
     {
-        Name = $"{kind}-{show widths}"
+        Name = $"{kind}-over-gradient-{show widths}"
         Title = $"{title} over gradient, MLP {show widths} tanh, n = {samples}, mean square error"
         Above = compiled "compiled" (product problem) (p, v)
         Below = compiled "gradient" (Diff.grad (meanSquare problem.X problem.Y)) p
@@ -77,7 +77,7 @@ let private taylor (order: int) (target: float) (widths: int list) (samples: int
     let v = Random.normal (Random.key 7) [ samples; widths.Head ] / sqrt (float widths.Head)
 
     {
-        Name = $"jet{order}-{show widths}"
+        Name = $"jet{order}-over-forward-{show widths}"
         Title = $"jet of order {order} (all coefficients) over forward pass, MLP {show widths} tanh, n = {samples}"
         Above = compiled "compiled" (fun (x, v) -> Diff.jet order (network p) x v) (x, v)
         Below = compiled "forward" (fun x -> [| network p x |]) x
@@ -113,7 +113,7 @@ let private laplacian (target: float) (depth: int) (width: int) (samples: int) =
     }
 
     {
-        Name = $"laplacian-{depth}x{width}-n{samples}"
+        Name = $"loop-over-laplacian-{depth}x{width}-n{samples}"
         Title =
             $"loop of {width} Hessian-vector products over forward Laplacian, MLP with {depth} hidden layers of {width} tanh, input {width}, n = {samples}"
         Above = [ hosted; scanned ]
