@@ -86,16 +86,6 @@ module internal Structured =
 
     // ----- matrices -----------------------------------------------------------------------------------------------
 
-    /// The nodes that depend on the linear variables.
-    let private linearNodes (variables: Node[]) (order: Node[]) =
-        let linear = HashSet<Node>(variables, HashIdentity.Reference)
-
-        for node in order do
-            if node.Args |> Array.exists linear.Contains then
-                linear.Add node |> ignore
-
-        linear
-
     /// The matrix of a linear graph in parts: block i, j has shape [length of input part i; length of output part j], and is made only if wanted.
     let private blocks
         (variables: Node[])
@@ -105,7 +95,7 @@ module internal Structured =
         (wanted: int -> int -> bool)
         =
         let order = Graph.order (Substitute.oldest variables) outputs
-        let linear = linearNodes variables order
+        let linear = Transpose.linearNodes variables order
 
         inputs
         |> Array.mapi (fun i part ->
@@ -162,7 +152,7 @@ module internal Structured =
 
     /// Operations of the nodes that depend on the linear variables, for one value of these: what a batch of directions costs each.
     let costPerDirection (variables: Node[]) (outputs: Node[]) : float =
-        linearNodes variables (Graph.order (Substitute.oldest variables) outputs)
+        Transpose.linearNodes variables (Graph.order (Substitute.oldest variables) outputs)
         |> Seq.sumBy Network.nodeCost
 
     /// Operations, and elements in all, of the nodes below `outputs` that depend on variables from `oldest` on.

@@ -5,14 +5,20 @@ open Hesse.Linear
 
 /// Transposition of a linear graph: cotangents of variables from cotangents of outputs.
 module internal Transpose =
-    /// For outputs that are linear in the variables: the cotangents of the variables (None = zero).
-    let apply (variables: Node[]) (outputs: Node option[]) (cotangents: Node[]) : Node option[] =
+    /// The nodes among `order` that depend on the variables of a linear graph, and these.
+    let linearNodes (variables: Node[]) (order: Node[]) : HashSet<Node> =
         let linear = HashSet<Node>(variables, HashIdentity.Reference)
-        let order = Graph.order (Substitute.oldest variables) (Array.choose id outputs)
 
         for node in order do
             if node.Args |> Array.exists linear.Contains then
                 linear.Add node |> ignore
+
+        linear
+
+    /// For outputs that are linear in the variables: the cotangents of the variables (None = zero).
+    let apply (variables: Node[]) (outputs: Node option[]) (cotangents: Node[]) : Node option[] =
+        let order = Graph.order (Substitute.oldest variables) (Array.choose id outputs)
+        let linear = linearNodes variables order
 
         let cotangent = Dictionary<Node, Node>(HashIdentity.Reference)
 

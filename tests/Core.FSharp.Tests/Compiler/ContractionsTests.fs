@@ -32,8 +32,8 @@ let private perSample (x: Tensor, p: Tensor[]) =
 let private kernelOfGradients xp =
     perSample xp |> Array.map (fun g -> Tensor.matmul g (Tensor.transpose g)) |> Array.reduce (+)
 
-/// FLOPs of the plan, and of the plan of the same graph as it was written.
-let private flops (f: 'X -> Tensor) (x: 'X) =
+/// Estimated operations of the graph after contraction planning, and as it was written.
+let private operations (f: 'X -> Tensor) (x: 'X) =
     let t = trace f x
     let planned = Contractions.apply t.Outputs
     Structured.cost 1L planned, Structured.cost 1L t.Outputs
@@ -42,12 +42,12 @@ let private arguments = varied 1 [ n; 5 ], parametersOf widths
 
 [<Fact>]
 let ``a kernel from per-sample gradients is a product of Gram matrices`` () =
-    let struct (planned, _), struct (written, _) = flops kernelOfGradients arguments
+    let struct (planned, _), struct (written, _) = operations kernelOfGradients arguments
     Assert.InRange(planned, 0.0, written / 4.0)
 
 [<Fact>]
 let ``a kernel from the Jacobian is a product of Gram matrices`` () =
-    let struct (planned, _), struct (written, _) = flops kernelOfJacobian arguments
+    let struct (planned, _), struct (written, _) = operations kernelOfJacobian arguments
     Assert.InRange(planned, 0.0, written / 4.0)
 
 [<Fact>]
