@@ -143,7 +143,7 @@ module internal Graph =
 
     /// The elements of an operation on concrete arguments, by running its steps.
     let private run (prim: Primitive) (attr: Attr) (args: Node[]) (shape: int[]) (dtype: DType) : double[] =
-        let result = GC.AllocateUninitializedArray<double>(Shape.length prim.Name shape)
+        let result = ResultMemory.Take(Shape.length prim.Name shape)
         let slots = Array.init args.Length id
         let data = args |> Array.map (fun a -> a.Data)
 

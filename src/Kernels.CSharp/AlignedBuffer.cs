@@ -17,6 +17,7 @@ internal sealed unsafe class AlignedBuffer : IDisposable
         Length = length;
         nuint bytes = checked((nuint)Math.Max(length, 8) * sizeof(double));
         pointer = (double*)NativeMemory.AlignedAlloc(bytes, Alignment);
+        ResultMemory.Ask(pointer, length * sizeof(double));
         if (length > 1 << 16)
         {
             GC.AddMemoryPressure(length * sizeof(double));

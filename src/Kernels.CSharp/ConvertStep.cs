@@ -5,6 +5,9 @@ namespace Hesse.Kernels;
 /// <summary>Copies a buffer from one precision to the other.</summary>
 public sealed unsafe class ConvertStep : Step
 {
+    /// <summary>Elements between which shares divide: a cache line of float32.</summary>
+    private const int Line = 16;
+
     private readonly int src;
     private readonly int dst;
     private readonly long count;
@@ -32,16 +35,32 @@ public sealed unsafe class ConvertStep : Step
     public override long Bytes => count * (sizeof(double) + sizeof(float));
 
     /// <inheritdoc/>
-    public override void Run(double** slots)
+    public override void Run(double** slots) => RunShare(slots, Share.Whole);
+
+    /// <inheritdoc/>
+    internal override bool HasShares => true;
+
+    /// <inheritdoc/>
+    internal override void RunShare(double** slots, Share share)
     {
+        (long first, long end) = (share.First(count, Line), share.End(count, Line));
         if (toSingle)
         {
-            SingleConversion.Narrow(slots[src], (float*)slots[dst], count);
+            SingleConversion.Narrow(slots[src] + first, (float*)slots[dst] + first, end - first);
         }
         else
         {
-            SingleConversion.Widen((float*)slots[src], slots[dst], count);
+            SingleConversion.Widen((float*)slots[src] + first, slots[dst] + first, end - first);
         }
+    }
+
+    /// <inheritdoc/>
+    internal override void Touch(Share share, Footprint memory)
+    {
+        (long first, long end) = (share.First(count, Line), share.End(count, Line));
+        (int from, int to) = toSingle ? (sizeof(double), sizeof(float)) : (sizeof(float), sizeof(double));
+        memory.Reads(src, from * first, from * end);
+        memory.Writes(dst, to * first, to * end);
     }
 
     /// <inheritdoc/>

@@ -74,27 +74,88 @@ public sealed unsafe class CopyStep : Step
     public override bool HasSingle => true;
 
     /// <inheritdoc/>
-    public override void Run(double** slots)
+    public override void Run(double** slots) => RunShare(slots, Share.Whole);
+
+    /// <inheritdoc/>
+    internal override bool HasShares => shape.Length > 0;
+
+    /// <inheritdoc/>
+    internal override double Time => CallTime + ((crossing >= 0 || (from.Length > 0 && from[^1] > 1) ? 2 : 1) * (Bytes / BytesPerNanosecond));
+
+    /// <inheritdoc/>
+    internal override void RunShare(double** slots, Share share)
     {
         if (count == 0)
         {
             return;
         }
 
+        (int first, int end) = RangeOf(share);
         if (IsSingle)
         {
-            Walk((float*)slots[src] + srcOffset, (float*)slots[dst] + dstOffset, 0);
+            Walk((float*)slots[src] + srcOffset, (float*)slots[dst] + dstOffset, first, end);
         }
         else
         {
-            Walk(slots[src] + srcOffset, slots[dst] + dstOffset, 0);
+            Walk(slots[src] + srcOffset, slots[dst] + dstOffset, first, end);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Touch(Share share, Footprint memory)
+    {
+        (int first, int end) = RangeOf(share);
+        if (first < end && count > 0)
+        {
+            (long low, long high) = Extent(from, first, end);
+            memory.Reads(src, ElementSize * (srcOffset + low), ElementSize * (srcOffset + high + 1));
+            (low, high) = Extent(to, first, end);
+            memory.Writes(dst, ElementSize * (dstOffset + low), ElementSize * (dstOffset + high + 1));
         }
     }
 
     /// <inheritdoc/>
     public override string Describe() => description + Suffix;
 
-    private void Walk<T>(T* source, T* target, int axis)
+    /// <summary>The positions of a share along the outermost axis.</summary>
+    private (int First, int End) RangeOf(Share share) => shape.Length == 0 ? (0, 1) : (share.First(shape[0]), share.End(shape[0]));
+
+    /// <summary>First and last element of a view, of positions [first, end) along the outermost axis.</summary>
+    private (long Low, long High) Extent(long[] strides, int first, int end)
+    {
+        long low = 0;
+        long high = 0;
+        for (int axis = 0; axis < shape.Length; axis++)
+        {
+            long near = axis == 0 ? first * strides[0] : 0;
+            long far = (axis == 0 ? end - 1 : shape[axis] - 1) * strides[axis];
+            low += Math.Min(near, far);
+            high += Math.Max(near, far);
+        }
+
+        return (low, high);
+    }
+
+    /// <summary>Positions [first, end) along the outermost axis.</summary>
+    private void Walk<T>(T* source, T* target, int first, int end)
+        where T : unmanaged
+    {
+        if (first >= end)
+        {
+            return;
+        }
+
+        if (shape.Length > 0)
+        {
+            source += first * from[0];
+            target += first * to[0];
+        }
+
+        Descend(source, target, 0, end - first);
+    }
+
+    /// <summary>Walks the axes from one on; of the outermost axis only so many positions.</summary>
+    private void Descend<T>(T* source, T* target, int axis, int outermost)
         where T : unmanaged
     {
         int inner = shape.Length - 1;
@@ -105,14 +166,16 @@ public sealed unsafe class CopyStep : Step
 
         if (axis < inner)
         {
-            for (int i = 0; i < shape[axis]; i++, source += from[axis], target += to[axis])
+            int length = axis == 0 ? outermost : shape[axis];
+            for (int i = 0; i < length; i++, source += from[axis], target += to[axis])
             {
-                Walk(source, target, axis + 1);
+                Descend(source, target, axis + 1, outermost);
             }
         }
         else if (crossing >= 0)
         {
-            Transpose.Run(source, from[inner], target, to[crossing], shape[crossing], shape[inner]);
+            int columns = crossing == 0 ? outermost : shape[crossing];
+            Transpose.Run(source, from[inner], target, to[crossing], columns, shape[inner]);
         }
         else if (inner < 0)
         {
@@ -120,7 +183,7 @@ public sealed unsafe class CopyStep : Step
         }
         else
         {
-            Line(source, from[inner], target, to[inner], shape[inner]);
+            Line(source, from[inner], target, to[inner], inner == 0 ? outermost : shape[inner]);
         }
     }
 

@@ -6,6 +6,9 @@ namespace Hesse.Kernels;
 /// <summary>Writes one value to the first elements of a slot.</summary>
 public sealed unsafe class FillStep : Step
 {
+    /// <summary>Elements between which shares divide: a cache line in either precision.</summary>
+    private const int Line = 16;
+
     private readonly int dst;
     private readonly long count;
     private readonly double value;
@@ -35,15 +38,29 @@ public sealed unsafe class FillStep : Step
     /// <inheritdoc/>
     public override void Run(double** slots)
     {
+        RunShare(slots, Share.Whole);
+    }
+
+    /// <inheritdoc/>
+    internal override bool HasShares => true;
+
+    /// <inheritdoc/>
+    internal override void RunShare(double** slots, Share share)
+    {
+        (long first, long end) = (share.First(count, Line), share.End(count, Line));
         if (IsSingle)
         {
-            Memory.Fill((float*)slots[dst], count, (float)value);
+            Memory.Fill((float*)slots[dst] + first, end - first, (float)value);
         }
         else
         {
-            Memory.Fill(slots[dst], count, value);
+            Memory.Fill(slots[dst] + first, end - first, value);
         }
     }
+
+    /// <inheritdoc/>
+    internal override void Touch(Share share, Footprint memory) =>
+        memory.Writes(dst, ElementSize * share.First(count, Line), ElementSize * share.End(count, Line));
 
     /// <inheritdoc/>
     public override string Describe() =>

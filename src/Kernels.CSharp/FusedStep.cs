@@ -70,9 +70,79 @@ public sealed unsafe class FusedStep : Step
     internal int TileLength { get; }
 
     /// <inheritdoc/>
-    public override void Run(double** slots)
+    public override void Run(double** slots) => Run(slots, 0, count);
+
+    /// <inheritdoc/>
+    internal override double Time
     {
-        if (count == 0)
+        get
+        {
+            double perElement = 0;
+            foreach (ref readonly TileInstruction step in program.Instructions.AsSpan())
+            {
+                perElement += TileKernels.Time(step.Op);
+            }
+
+            foreach (TileView view in views)
+            {
+                perElement += view.IsInPlace || IsLoadedOnce(view) ? 0 : 0.3;
+            }
+
+            return (2 * CallTime) + Math.Max(count * perElement, Bytes / BytesPerNanosecond);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override bool HasShares => true;
+
+    /// <inheritdoc/>
+    internal override void RunShare(double** slots, Share share)
+    {
+        (long first, long end) = RangeOf(share);
+        Run(slots, first, end);
+    }
+
+    /// <inheritdoc/>
+    internal override void Touch(Share share, Footprint memory)
+    {
+        (long first, long end) = RangeOf(share);
+        if (first >= end)
+        {
+            return;
+        }
+
+        foreach (TileView view in views)
+        {
+            if (view.Slot >= 0)
+            {
+                int size = view.IsSingle ? sizeof(float) : sizeof(double);
+                (long from, long to) = view.Extent(first, end);
+                memory.Reads(view.Slot, size * from, size * to);
+            }
+        }
+
+        foreach (TileOutput output in program.Outputs)
+        {
+            int size = output.IsSingle ? sizeof(float) : sizeof(double);
+            long from = output.Run == 0 ? first : output.Offset + (first / output.Run * output.Pitch);
+            long to = output.Run == 0 ? end : output.Offset + ((end - 1) / output.Run * output.Pitch) + output.Run;
+            memory.Writes(output.Slot, size * from, size * to);
+        }
+    }
+
+    /// <summary>Whole rows of the leading axis; whole tiles where there are few rows.</summary>
+    private (long First, long End) RangeOf(Share share)
+    {
+        int rows = Math.Max(1, Array.Find(shape, size => size != 1));
+        return rows >= 4 * share.Count
+            ? (share.First(rows) * (count / rows), share.End(rows) * (count / rows))
+            : (share.First(count, TileLength), share.End(count, TileLength));
+    }
+
+    /// <summary>Runs over elements [first, end) of the flat iteration; first is a multiple of every period.</summary>
+    private void Run(double** slots, long first, long end)
+    {
+        if (first >= end)
         {
             return;
         }
@@ -84,9 +154,9 @@ public sealed unsafe class FusedStep : Step
         PlaceTemporaries(registers, scratch);
         FindDirectOutputs(slots, direct);
         LoadRepeating(slots, registers, scratch);
-        for (long start = 0; start < count; start += TileLength)
+        for (long start = first; start < end; start += TileLength)
         {
-            int length = (int)Math.Min(TileLength, count - start);
+            int length = (int)Math.Min(TileLength, end - start);
             for (int i = 0; i < inputs; i++)
             {
                 TileView view = views[i];

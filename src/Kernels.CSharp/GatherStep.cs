@@ -42,39 +42,60 @@ public sealed unsafe class GatherStep : Step
     /// <exception cref="HesseException">An index is not an integer in [0, axisSize).</exception>
     public override void Run(double** slots)
     {
+        RunShare(slots, Share.Whole);
+    }
+
+    /// <inheritdoc/>
+    internal override bool HasShares => true;
+
+    /// <inheritdoc/>
+    internal override void RunShare(double** slots, Share share)
+    {
         if (IsSingle)
         {
-            Run((float*)slots[src], slots[idx], (float*)slots[dst]);
+            Run((float*)slots[src], slots[idx], (float*)slots[dst], share);
         }
         else
         {
-            Run(slots[src], slots[idx], slots[dst]);
+            Run(slots[src], slots[idx], slots[dst], share);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Touch(Share share, Footprint memory)
+    {
+        long rows = (long)axis.Outer * axis.Count;
+        (long first, long end) = (share.First(rows, 1), share.End(rows, 1));
+        if (first < end)
+        {
+            memory.Reads(src, 0, (long)ElementSize * axis.Outer * axis.AxisSize * axis.Inner);
+            memory.Reads(idx, 0, sizeof(double) * axis.Indices);
+            memory.Writes(dst, ElementSize * first * axis.Inner, ElementSize * end * axis.Inner);
         }
     }
 
     /// <inheritdoc/>
     public override string Describe() => $"gather {axis.Describe()} s{src}[s{idx}] -> s{dst}{Suffix}";
 
-    private void Run<T>(T* source, double* indices, T* target)
+    private void Run<T>(T* source, double* indices, T* target, Share share)
         where T : unmanaged
     {
         int inner = axis.Inner;
-        for (int o = 0; o < axis.Outer; o++)
+        long rows = (long)axis.Outer * axis.Count;
+        long end = share.End(rows, 1);
+        for (long at = share.First(rows, 1); at < end; at++)
         {
-            for (int j = 0; j < axis.Count; j++, target += inner)
+            int o = (int)(at / axis.Count);
+            int j = (int)(at - ((long)o * axis.Count));
+            T* row = source + ((((long)o * axis.AxisSize) + axis.Index(indices, o, j)) * inner);
+            if (inner == 1)
             {
-                T* row = source + (axis.Index(indices, o, j) * inner);
-                if (inner == 1)
-                {
-                    *target = *row;
-                }
-                else
-                {
-                    Memory.Copy(row, target, inner);
-                }
+                target[at] = *row;
             }
-
-            source += (long)axis.AxisSize * inner;
+            else
+            {
+                Memory.Copy(row, target + (at * inner), inner);
+            }
         }
     }
 }

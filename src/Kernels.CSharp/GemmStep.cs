@@ -73,11 +73,11 @@ public sealed unsafe class GemmStep : Step
     {
         if (IsSingle)
         {
-            Run((float*)slots[a], (float*)slots[b], (float*)slots[c]);
+            Run((float*)slots[a], (float*)slots[b], (float*)slots[c], BlockOf(Share.Whole), false);
         }
         else
         {
-            Run(slots[a], slots[b], slots[c]);
+            Run(slots[a], slots[b], slots[c], BlockOf(Share.Whole), false);
         }
     }
 
@@ -85,25 +85,105 @@ public sealed unsafe class GemmStep : Step
     public override string Describe() =>
         $"gemm {batch} × [{m}; {k}]{(transA ? "ᵀ" : "")} [{k}; {n}]{(transB ? "ᵀ" : "")} s{a} s{b} -> s{c}{Suffix}";
 
-    private void Run<T>(T* left, T* right, T* result)
-        where T : unmanaged, INumber<T>
-    {
-        int lda = transA ? m : k;
-        int ldb = transB ? k : n;
+    /// <inheritdoc/>
+    internal override double Time =>
+        CallTime + (Math.Min(batch, IsTall ? 1 : batch) * CallTime) + (Bytes / BytesPerNanosecond) + (Flops / (IsSingle ? 80.0 : 40.0));
 
-        // A right operand shared by the whole batch makes one tall product.
-        if (batch > 1 && bBatchStride == 0 && !transA && aBatchStride == (long)m * k && (long)batch * m <= int.MaxValue)
+    /// <inheritdoc/>
+    internal override bool HasShares => true;
+
+    /// <summary>A right operand shared by the whole batch makes one tall product.</summary>
+    private bool IsTall =>
+        batch > 1 && bBatchStride == 0 && !transA && aBatchStride == (long)m * k && (long)batch * m <= int.MaxValue;
+
+    /// <inheritdoc/>
+    internal override void RunShare(double** slots, Share share)
+    {
+        Block block = BlockOf(share);
+        if (IsSingle)
         {
-            Gemm.Run(transA, transB, batch * m, n, k, left, lda, right, ldb, result, n);
+            Run((float*)slots[a], (float*)slots[b], (float*)slots[c], block, true);
+        }
+        else
+        {
+            Run(slots[a], slots[b], slots[c], block, true);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Touch(Share share, Footprint memory)
+    {
+        Block block = BlockOf(share);
+        if (block.IsEmpty)
+        {
             return;
         }
 
-        for (int i = 0; i < batch; i++)
+        long first = block.Batch;
+        long last = first + block.Batches - 1;
+        long endRow = block.Row + block.Rows;
+        long rowsFrom = transA ? 0 : (long)block.Row * k;
+        long rowsTo = transA ? (long)m * k : endRow * k;
+        memory.Reads(a, ElementSize * ((first * aBatchStride) + rowsFrom), ElementSize * ((last * aBatchStride) + rowsTo));
+        memory.Reads(b, ElementSize * first * bBatchStride, ElementSize * ((last * bBatchStride) + ((long)k * n)));
+        memory.Writes(c, ElementSize * ((first * m) + block.Row) * n, ElementSize * ((last * m) + endRow) * n);
+    }
+
+    /// <summary>The part of the results that a share makes.</summary>
+    private Block BlockOf(Share share)
+    {
+        if (share.Count == 1)
         {
-            Gemm.Run(transA, transB, m, n, k, left, lda, right, ldb, result, n);
+            return new Block(0, batch, 0, m, 0, n);
+        }
+
+        if (batch >= 4 * share.Count)
+        {
+            int first = share.First(batch);
+            return new Block(first, share.End(batch) - first, 0, m, 0, n);
+        }
+
+        if (m < 8 * share.Count && n >= 16 * share.Count)
+        {
+            int first = share.First(n);
+            return new Block(0, batch, 0, m, first, share.End(n) - first);
+        }
+
+        int row = share.First(m);
+        return new Block(0, batch, row, share.End(m) - row, 0, n);
+    }
+
+    private void Run<T>(T* left, T* right, T* result, Block block, bool isShare)
+        where T : unmanaged, INumber<T>
+    {
+        if (block.IsEmpty)
+        {
+            return;
+        }
+
+        int lda = transA ? m : k;
+        int ldb = transB ? k : n;
+        left += (block.Batch * aBatchStride) + ((long)block.Row * (transA ? 1 : lda));
+        right += (block.Batch * bBatchStride) + ((long)block.Column * (transB ? ldb : 1));
+        result += (((long)block.Batch * m) + block.Row) * n + block.Column;
+        if (IsTall && block.Rows == m)
+        {
+            Gemm.Run(transA, transB, block.Batches * m, block.Columns, k, left, lda, right, ldb, result, n, isShare);
+            return;
+        }
+
+        for (int i = 0; i < block.Batches; i++)
+        {
+            Gemm.Run(transA, transB, block.Rows, block.Columns, k, left, lda, right, ldb, result, n, isShare);
             left += aBatchStride;
             right += bBatchStride;
             result += (long)m * n;
         }
+    }
+
+    /// <summary>Some products of the batch, some rows and some columns of each result.</summary>
+    private readonly record struct Block(int Batch, int Batches, int Row, int Rows, int Column, int Columns)
+    {
+        public bool IsEmpty => Batches <= 0 || Rows <= 0 || Columns <= 0;
     }
 }

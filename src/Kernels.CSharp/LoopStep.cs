@@ -79,17 +79,32 @@ public sealed unsafe class LoopStep : Step
     }
 
     /// <inheritdoc/>
-    public override void Run(double** slots)
+    public override void Run(double** slots) => _ = Run(slots, null);
+
+    /// <inheritdoc/>
+    internal override double Time => Trips * (body.Time + (condition?.Time ?? 0) + CallTime);
+
+    /// <inheritdoc/>
+    /// <remarks>A loop that ends on a condition stays on one thread.</remarks>
+    internal override bool IsTeamwork => condition is null && body.Threads > 1;
+
+    /// <inheritdoc/>
+    internal override bool RunTogether(double** slots, TeamMember member) => Run(slots, member);
+
+    /// <summary>Runs on this thread, or with a team whose threads all go through the same steps, each with pointers of its own.</summary>
+    /// <returns>Whether the team is still together.</returns>
+    private bool Run(double** slots, TeamMember? member)
     {
+        int thread = member?.Index ?? 0;
         double* bodySpace = slots[workspace];
         double* conditionSpace = bodySpace + Line(body.WorkspaceSize);
         double* buffers = conditionSpace + Line(condition?.WorkspaceSize ?? 0);
         double* target = slots[result];
         int carries = layout.CarrySlots.Length;
         int elements = layout.ElementSlots.Length;
-        body.Prepare(bodySpace);
-        double** inputs = SubPlan.Inputs(bodySpace);
-        double** outputs = body.Outputs(bodySpace);
+        body.Prepare(bodySpace, thread);
+        double** inputs = body.Inputs(bodySpace, thread);
+        double** outputs = body.Outputs(bodySpace, thread);
         long planned = Planned(slots);
         for (int i = 0; i < layout.CapturedSlots.Length; i++)
         {
@@ -112,7 +127,11 @@ public sealed unsafe class LoopStep : Step
             long at = layout.Reverse ? planned - 1 - done : done;
             if (done == 0)
             {
-                StartHistories(inputs, target, at);
+                StartHistories(inputs, target, at, thread == 0);
+                if (member is { } starting && !Stays(starting.Meet(), ref member))
+                {
+                    return false;
+                }
             }
 
             bool last = done + 1 == planned;
@@ -136,20 +155,44 @@ public sealed unsafe class LoopStep : Step
                 outputs[carries + i] = target + layout.OutputOffsets[i] + (at * layout.OutputSizes[i]);
             }
 
-            body.Run(bodySpace);
+            if (member is null)
+            {
+                body.Run(bodySpace);
+            }
+            else if (!Stays(body.RunTogether(bodySpace, member.Value), ref member))
+            {
+                return false;
+            }
+
             for (int i = 0; i < carries; i++)
             {
                 inputs[i] = outputs[i];
             }
         }
 
-        Finish(inputs, target, done, planned);
+        if (thread == 0)
+        {
+            Finish(inputs, target, done, planned);
+        }
+
+        return member is not null;
+    }
+
+    /// <summary>Whether this thread goes on; the caller of a team that parts goes on alone.</summary>
+    private static bool Stays(bool together, ref TeamMember? member)
+    {
+        bool goesOn = together || member!.Value.IsCaller;
+        member = together ? member : null;
+        return goesOn;
     }
 
     /// <inheritdoc/>
     public override string Describe() =>
         $"loop {(layout.Length == long.MaxValue ? "" : $"{layout.Length} × ")}({body.StepCount} steps, {body.Flops} flops)"
         + $"{(condition is null ? "" : " while")}{(layout.Reverse ? " backwards" : "")} -> s{result}";
+
+    /// <summary>Lines of the body's steps for a printed plan.</summary>
+    internal System.Collections.Generic.IEnumerable<string> BodyLines() => body.Lines();
 
     private static long Line(long size) => (size + 7) / 8 * 8;
 
@@ -168,7 +211,7 @@ public sealed unsafe class LoopStep : Step
     private void PrepareCondition(double** slots, double* space)
     {
         condition!.Prepare(space);
-        double** inputs = SubPlan.Inputs(space);
+        double** inputs = condition.Inputs(space);
         for (int i = 0; i < layout.CapturedSlots.Length; i++)
         {
             inputs[layout.CarrySlots.Length + i] = slots[layout.CapturedSlots[i]];
@@ -178,26 +221,30 @@ public sealed unsafe class LoopStep : Step
     private bool Holds(double** carries, double* space)
     {
         double holds = 0;
-        double** inputs = SubPlan.Inputs(space);
+        double** inputs = condition!.Inputs(space);
         for (int i = 0; i < layout.CarrySlots.Length; i++)
         {
             inputs[i] = carries[i];
         }
 
-        *condition!.Outputs(space) = &holds;
+        *condition.Outputs(space) = &holds;
         condition.Run(space);
         return holds != 0;
     }
 
-    /// <summary>Puts the first value of every carry whose history is kept in its place there.</summary>
-    private void StartHistories(double** inputs, double* target, long at)
+    /// <summary>Puts the first value of every carry whose history is kept in its place there; one thread of a team copies it.</summary>
+    private void StartHistories(double** inputs, double* target, long at, bool copies)
     {
         for (int i = 0; i < layout.CarrySizes.Length; i++)
         {
             if (layout.HistoryOffsets[i] >= 0)
             {
                 double* first = target + layout.HistoryOffsets[i] + (at * layout.CarrySizes[i]);
-                Memory.Copy(inputs[i], first, layout.CarrySizes[i]);
+                if (copies)
+                {
+                    Memory.Copy(inputs[i], first, layout.CarrySizes[i]);
+                }
+
                 inputs[i] = first;
             }
         }

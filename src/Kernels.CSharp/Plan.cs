@@ -17,17 +17,28 @@ public sealed unsafe class Plan
 
     private readonly PlanSpec spec;
     private readonly AlignedBuffer constants;
+    private readonly TeamSchedule? schedule;
     private readonly Stack<PlanInstance> idle = new();
     private readonly Lock gate = new();
 
     /// <summary>Prepares a plan; the constants are copied once.</summary>
     /// <param name="spec">Its description.</param>
     public Plan(PlanSpec spec)
+        : this(spec, Team.Threads, false)
+    {
+    }
+
+    /// <summary>Prepares a plan for a number of threads.</summary>
+    /// <param name="spec">Its description.</param>
+    /// <param name="threads">Number of shares of a step that is cut.</param>
+    /// <param name="always">Cuts whatever can be cut, however small; for tests.</param>
+    internal Plan(PlanSpec spec, int threads, bool always)
     {
         ArgumentNullException.ThrowIfNull(spec);
         this.spec = spec;
         constants = new AlignedBuffer(spec.Constants.Length);
         spec.Constants.CopyTo(new Span<double>(constants.Pointer, spec.Constants.Length));
+        schedule = TeamSchedule.Of(spec, threads, always);
         foreach (Step step in spec.Steps)
         {
             Flops += step.Flops;
@@ -46,6 +57,12 @@ public sealed unsafe class Plan
 
     /// <summary>Bytes read and written by one run, summed over the steps.</summary>
     public long Bytes { get; }
+
+    /// <summary>Threads that run the plan together when they are free; 1 when the plan is too small for more.</summary>
+    public int Threads => schedule?.Threads ?? 1;
+
+    /// <summary>How often the threads wait for each other in a run, waits within loops not counted.</summary>
+    public int Barriers => schedule?.Barriers ?? 0;
 
     /// <summary>Runs one step on arrays, for eager evaluation.</summary>
     /// <param name="step">The step; its slots 0..n-1 are the arguments, slot n is the result.</param>
@@ -89,7 +106,7 @@ public sealed unsafe class Plan
             idle.TryPop(out instance);
         }
 
-        instance ??= new PlanInstance(spec, constants);
+        instance ??= new PlanInstance(spec, constants, schedule);
         try
         {
             instance.Run(inputs, outputs);
@@ -109,12 +126,32 @@ public sealed unsafe class Plan
     {
         StringBuilder text = new();
         text.Append($"plan: {spec.Steps.Length} steps, {Flops} flops, {Bytes} bytes moved, {ArenaBytes} bytes arena");
-        foreach (Step step in spec.Steps)
+        foreach (string line in Lines())
         {
-            text.Append('\n').Append("  ").Append(step.Describe());
+            text.Append('\n').Append("  ").Append(line);
         }
 
         return text.ToString();
+    }
+
+    /// <summary>A line for each step: operation, shapes, slots, and how the threads divide it.</summary>
+    /// <returns>The lines, without line breaks.</returns>
+    public IReadOnlyList<string> Lines()
+    {
+        List<string> lines = [];
+        for (int i = 0; i < spec.Steps.Length; i++)
+        {
+            lines.Add(spec.Steps[i].Describe() + schedule?.Describe(i));
+            if (spec.Steps[i] is LoopStep loop)
+            {
+                foreach (string line in loop.BodyLines())
+                {
+                    lines.Add("    " + line);
+                }
+            }
+        }
+
+        return lines;
     }
 
     private static ArgumentException MissingArray(string what, int index) => new($"{what} {index} is null; pass an array.");

@@ -11,9 +11,12 @@ internal sealed unsafe class PlanInstance
     /// <summary>The slot table; pointers are as wide as doubles on every supported machine.</summary>
     private readonly AlignedBuffer table;
 
-    public PlanInstance(PlanSpec spec, AlignedBuffer constants)
+    private readonly TeamSchedule? schedule;
+
+    public PlanInstance(PlanSpec spec, AlignedBuffer constants, TeamSchedule? schedule)
     {
         this.spec = spec;
+        this.schedule = schedule;
         this.constants = constants;
         arena = new AlignedBuffer(spec.ArenaSize);
         table = new AlignedBuffer(spec.SlotOffsets.Length);
@@ -43,9 +46,16 @@ internal sealed unsafe class PlanInstance
             }
 
             spec.PlaceOutputViews(slots);
-            foreach (Step step in spec.Steps)
+            if (schedule is null)
             {
-                step.Run(slots);
+                foreach (Step step in spec.Steps)
+                {
+                    step.Run(slots);
+                }
+            }
+            else
+            {
+                Team.Run(schedule, slots);
             }
 
             for (int o = 0; o < outputs.Length; o++)

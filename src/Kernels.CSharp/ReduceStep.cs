@@ -75,43 +75,105 @@ public sealed unsafe class ReduceStep : Step
     {
         if (IsSingle)
         {
-            Run((float*)slots[src], (float*)slots[dst]);
+            Run((float*)slots[src], (float*)slots[dst], 0, Units);
         }
         else
         {
-            Run(slots[src], slots[dst]);
+            Run(slots[src], slots[dst], 0, Units);
         }
     }
 
     /// <inheritdoc/>
     public override string Describe() => description + Suffix;
 
-    private void Run<T>(T* source, T* target)
+    /// <inheritdoc/>
+    internal override double Time => CallTime + (2 * (Bytes / BytesPerNanosecond));
+
+    /// <inheritdoc/>
+    internal override bool HasShares => true;
+
+    /// <summary>Size of the outermost kept axis.</summary>
+    private int Units => kept.Length == 0 ? 1 : kept[0];
+
+    /// <inheritdoc/>
+    internal override void RunShare(double** slots, Share share)
+    {
+        (int first, int end) = (share.First(Units), share.End(Units));
+        if (IsSingle)
+        {
+            Run((float*)slots[src], (float*)slots[dst], first, end);
+        }
+        else
+        {
+            Run(slots[src], slots[dst], first, end);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Touch(Share share, Footprint memory)
+    {
+        (int first, int end) = (share.First(Units), share.End(Units));
+        if (first >= end || keptCount == 0)
+        {
+            return;
+        }
+
+        long low = kept.Length == 0 ? 0 : Math.Min(first * keptFrom[0], (end - 1) * keptFrom[0]);
+        long high = kept.Length == 0 ? 0 : Math.Max(first * keptFrom[0], (end - 1) * keptFrom[0]);
+        for (int axis = 1; axis < kept.Length; axis++)
+        {
+            low += Math.Min(0, (kept[axis] - 1) * keptFrom[axis]);
+            high += Math.Max(0, (kept[axis] - 1) * keptFrom[axis]);
+        }
+
+        for (int axis = 0; axis < reduced.Length; axis++)
+        {
+            low += Math.Min(0, (reduced[axis] - 1) * reducedFrom[axis]);
+            high += Math.Max(0, (reduced[axis] - 1) * reducedFrom[axis]);
+        }
+
+        long rows = keptCount / Units;
+        if (reducedCount > 0)
+        {
+            memory.Reads(src, ElementSize * low, ElementSize * (high + 1));
+        }
+
+        memory.Writes(dst, ElementSize * first * rows, ElementSize * end * rows);
+    }
+
+    /// <summary>Results [first, end) along the outermost kept axis.</summary>
+    private void Run<T>(T* source, T* target, int first, int end)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        if (keptCount == 0)
+        if (keptCount == 0 || first >= end)
         {
             return;
         }
 
+        long rows = keptCount / Units;
         if (reducedCount == 0)
         {
-            Memory.Fill(target, keptCount, op == ReduceOp.Sum ? T.Zero : T.NegativeInfinity);
-            return;
+            Memory.Fill(target + (first * rows), (end - first) * rows, op == ReduceOp.Sum ? T.Zero : T.NegativeInfinity);
         }
-
-        Kept(source, target, 0);
+        else if (kept.Length == 0)
+        {
+            Kept(source, target, 0, 1);
+        }
+        else
+        {
+            Kept(source + (first * keptFrom[0]), target + (first * keptTo[0]), 0, end - first);
+        }
     }
 
     /// <summary>Walks the kept axes, all of them or all but the last.</summary>
-    private void Kept<T>(T* source, T* target, int axis)
+    private void Kept<T>(T* source, T* target, int axis, int length)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (byRows && axis == kept.Length - 1)
         {
-            for (int start = 0; start < kept[axis]; start += RowReduction.MaxWidth)
+            for (int start = 0; start < length; start += RowReduction.MaxWidth)
             {
-                int width = Math.Min(RowReduction.MaxWidth, kept[axis] - start);
+                int width = Math.Min(RowReduction.MaxWidth, length - start);
                 double* scratch = Scratch.ForStep(3 * RowReduction.MaxWidth);
                 double* total = typeof(T) == typeof(double) ? (double*)target + start : scratch + RowReduction.MaxWidth;
                 RowReduction rows = new(op, total, width, scratch);
@@ -131,9 +193,9 @@ public sealed unsafe class ReduceStep : Step
         }
         else
         {
-            for (int i = 0; i < kept[axis]; i++, source += keptFrom[axis], target += keptTo[axis])
+            for (int i = 0; i < length; i++, source += keptFrom[axis], target += keptTo[axis])
             {
-                Kept(source, target, axis + 1);
+                Kept(source, target, axis + 1, axis + 1 < kept.Length ? kept[axis + 1] : 1);
             }
         }
     }

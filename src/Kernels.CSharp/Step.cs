@@ -50,4 +50,39 @@ public abstract unsafe class Step
 
     /// <summary>Bytes read and written by one run, each operand counted once.</summary>
     public abstract long Bytes { get; }
+
+    /// <summary>Rough time of one run on one thread, in nanoseconds: what decides whether the step is shared among threads.</summary>
+    internal virtual double Time => CallTime + (Bytes / BytesPerNanosecond) + (Flops / OperationsPerNanosecond);
+
+    /// <summary>Whether threads can run the step share by share, in any order or at once.</summary>
+    internal virtual bool HasShares => false;
+
+    /// <summary>Whether the threads of a team run the step together and meet within.</summary>
+    internal virtual bool IsTeamwork => false;
+
+    /// <summary>Nanoseconds to start a step.</summary>
+    private protected const double CallTime = 50;
+
+    /// <summary>Bytes that one thread moves in a nanosecond, in and out of the second-level cache.</summary>
+    private protected const double BytesPerNanosecond = 16;
+
+    /// <summary>Simple operations that one thread does in a nanosecond.</summary>
+    private protected const double OperationsPerNanosecond = 8;
+
+    /// <summary>Runs a share of the operation; all of them together are one run.</summary>
+    /// <param name="slots">The slot table.</param>
+    /// <param name="share">Which part.</param>
+    internal virtual void RunShare(double** slots, Share share) => throw new InvalidOperationException($"{GetType().Name} has no shares.");
+
+    /// <summary>Tells which bytes a share reads and writes.</summary>
+    /// <param name="share">Which part.</param>
+    /// <param name="memory">Where it is noted.</param>
+    internal virtual void Touch(Share share, Footprint memory) => throw new InvalidOperationException($"{GetType().Name} has no shares.");
+
+    /// <summary>Runs the operation with the other threads of a team, each of which calls this.</summary>
+    /// <param name="slots">The slot table.</param>
+    /// <param name="member">This thread.</param>
+    /// <returns>Whether the team is still together; if not, a worker left early and the caller finished alone.</returns>
+    internal virtual bool RunTogether(double** slots, TeamMember member) =>
+        throw new InvalidOperationException($"{GetType().Name} is no teamwork.");
 }

@@ -120,6 +120,17 @@ public static unsafe class TileKernels
         }
     }
 
+    /// <summary>Rough nanoseconds for an element.</summary>
+    internal static double Time(TileOp op) => op switch
+    {
+        TileOp.Exp or TileOp.Expm1 or TileOp.Log or TileOp.Log1p or TileOp.Tanh or TileOp.Sigmoid or TileOp.Sin or TileOp.Cos => 1,
+        TileOp.Erf or TileOp.Softplus => 2,
+        TileOp.Div or TileOp.Sqrt => 0.4,
+        TileOp.Pow or TileOp.Atan2 or (>= TileOp.Erfc and <= TileOp.LogGamma) => 20,
+        TileOp.Polygamma => 100,
+        _ => 0.1,
+    };
+
     /// <summary>The operation on one element.</summary>
     /// <param name="op">The operation.</param>
     /// <param name="a">First operand.</param>

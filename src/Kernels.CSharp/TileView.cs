@@ -69,6 +69,30 @@ internal sealed unsafe class TileView
     public double First(double** slots) =>
         Slot < 0 ? Constant : IsSingle ? ((float*)slots[Slot])[Offset] : slots[Slot][Offset];
 
+    /// <summary>The elements of the slot, from and up to, between which elements [first, end) of the flat iteration lie.</summary>
+    public (long From, long To) Extent(long first, long end)
+    {
+        if (IsContiguous)
+        {
+            return (Offset + first, Offset + end);
+        }
+
+        long low = Offset;
+        long high = Offset;
+        long inner = 1;
+        for (int axis = shape.Length - 1; axis >= 0; axis--)
+        {
+            // Only along the outermost axis does the range bound the positions.
+            long start = axis == 0 ? first / inner : 0;
+            long last = axis == 0 ? (end - 1) / inner : shape[axis] - 1;
+            low += Math.Min(start * strides[axis], last * strides[axis]);
+            high += Math.Max(start * strides[axis], last * strides[axis]);
+            inner *= shape[axis];
+        }
+
+        return (low, high + 1);
+    }
+
     /// <summary>
     /// Makes elements [start, start + count) of the flat iteration available: in place where they are consecutive
     /// float64 in memory, else gathered into <paramref name="tile"/>.

@@ -111,11 +111,11 @@ public sealed unsafe class GemmTests
             switch (route)
             {
                 case "chosen": Gemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
-                case "managed": ManagedGemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
+                case "managed": ManagedGemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, false); break;
                 case "512": ManagedGemm.MultiplyWith<Isa512, Vector512<double>, double>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 8); break;
                 case "256": ManagedGemm.MultiplyWith<Isa256, Vector256<double>, double>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
                 case "128": ManagedGemm.MultiplyWith<Isa128, Vector128<double>, double>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
-                default: OpenBlas.Instance!.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
+                default: OpenBlas.Instance!.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, false); break;
             }
         }
 

@@ -97,11 +97,11 @@ public sealed unsafe class SingleGemmTests
             switch (route)
             {
                 case "chosen": Gemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
-                case "managed": ManagedGemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
+                case "managed": ManagedGemm.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, false); break;
                 case "512": ManagedGemm.MultiplyWith<Single512, Vector512<float>, float>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 8); break;
                 case "256": ManagedGemm.MultiplyWith<Single256, Vector256<float>, float>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
                 case "128": ManagedGemm.MultiplyWith<Single128, Vector128<float>, float>(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, 4); break;
-                default: OpenBlas.Instance!.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc); break;
+                default: OpenBlas.Instance!.Multiply(transA, transB, m, n, k, pa, lda, pb, ldb, pc, ldc, false); break;
             }
         }
 

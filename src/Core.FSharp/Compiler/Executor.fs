@@ -14,7 +14,7 @@ type internal Program(variables: Node[], outputs: Node[]) =
 
     /// Runs the plan on concrete nodes.
     member _.Run(values: Node[]) : Node[] =
-        let results = lengths |> Array.map GC.AllocateUninitializedArray<double>
+        let results = lengths |> Array.map ResultMemory.Take
         plan.Run(values |> Array.map (fun v -> v.Data), results)
         Array.map3 (fun (o: Node) shape data -> Graph.constantOf o.DType shape data) outputs shapes results
 

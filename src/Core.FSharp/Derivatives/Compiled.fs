@@ -79,11 +79,10 @@ module internal Compiled =
                 "explain: the function uses a variable of a surrounding transformation; explain the outermost function instead"
 
         let plan = Program(t.Variables, t.Outputs).Plan
-        let steps = plan.Steps |> Seq.map (fun s -> s.Describe())
 
         String.Join(
             "\n",
-            Seq.append steps [
+            Seq.append (plan.Lines()) [
                 $"{plan.Steps.Count} steps, {plan.Flops} FLOPs, {plan.Bytes} bytes moved, arena of {plan.ArenaBytes} bytes"
             ]
         )

@@ -6,6 +6,7 @@ open System.Threading.Tasks
 open Hesse.Linear
 open Hesse.Movement
 open Hesse.Tracing
+open Hesse.Kernels
 
 /// Many directions for one graph: as one batch inside other transformations, in blocks of bounded memory at concrete values.
 ///
@@ -110,8 +111,7 @@ module internal Directions =
         let rowSizes = outputs |> Array.map (fun y -> Shape.length "jacobian" y.Shape)
         let resultShapes = outputs |> Array.map (fun y -> Array.append [| count |] y.Shape)
 
-        let results =
-            resultShapes |> Array.map (Shape.length "jacobian" >> GC.AllocateUninitializedArray<double>)
+        let results = resultShapes |> Array.map (Shape.length "jacobian" >> ResultMemory.Take)
 
         forBlocks program values rows count block (fun _ from parts ->
             let kept = min block (count - from)

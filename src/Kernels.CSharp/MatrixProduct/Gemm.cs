@@ -37,9 +37,9 @@ public static unsafe class Gemm
         bool transA, bool transB, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc) =>
         Run(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
 
-    /// <summary>The product in either precision.</summary>
+    /// <summary>The product in either precision; a share of a larger one stays on its thread.</summary>
     internal static void Run<T>(
-        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc)
+        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc, bool isShare = false)
         where T : unmanaged, INumber<T>
     {
         if (m == 0 || n == 0)
@@ -77,15 +77,15 @@ public static unsafe class Gemm
         OpenBlas? native = OpenBlas.Instance;
         if (native is null)
         {
-            ManagedGemm.Multiply(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+            ManagedGemm.Multiply(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, isShare);
         }
         else if (typeof(T) == typeof(float))
         {
-            native.Multiply(transA, transB, m, n, k, (float*)a, lda, (float*)b, ldb, (float*)c, ldc);
+            native.Multiply(transA, transB, m, n, k, (float*)a, lda, (float*)b, ldb, (float*)c, ldc, isShare);
         }
         else
         {
-            native.Multiply(transA, transB, m, n, k, (double*)a, lda, (double*)b, ldb, (double*)c, ldc);
+            native.Multiply(transA, transB, m, n, k, (double*)a, lda, (double*)b, ldb, (double*)c, ldc, isShare);
         }
     }
 

@@ -29,14 +29,14 @@ internal static unsafe class ManagedGemm
     public static string Registers =>
         Avx512F.IsSupported ? "Vector512" : Vector256.IsHardwareAccelerated ? "Vector256" : "Vector128";
 
-    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm"/>.</summary>
+    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm"/>; a share of a larger product stays on its thread.</summary>
     public static void Multiply<T>(
-        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc)
+        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc, bool isShare)
         where T : unmanaged, INumber<T>
     {
         Operands<T> x = new(transA, transB, a, lda, b, ldb, c, ldc);
         int cores = Environment.ProcessorCount;
-        if (cores == 1 || (long)m * n * k < ParallelLimit || m < 32)
+        if (isShare || cores == 1 || (long)m * n * k < ParallelLimit || m < 32)
         {
             Serial<T>(x, m, n, k);
             return;

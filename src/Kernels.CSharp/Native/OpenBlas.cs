@@ -81,19 +81,19 @@ internal sealed unsafe class OpenBlas
         return blas?.Lapack;
     }
 
-    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply(bool, bool, int, int, int, double*, int, double*, int, double*, int)"/>, all sizes at least 1.</summary>
+    /// <summary>c = op(a) op(b); arguments as in <see cref="Gemm.Multiply(bool, bool, int, int, int, double*, int, double*, int, double*, int)"/>, all sizes at least 1; a share of a larger product stays on its thread.</summary>
     public void Multiply(
-        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc)
+        bool transA, bool transB, int m, int n, int k, double* a, int lda, double* b, int ldb, double* c, int ldc, bool isShare)
     {
-        UseThreads((long)m * n * k >= ThreadingLimit ? Threads : 1);
+        UseThreads(!isShare && (long)m * n * k >= ThreadingLimit ? Threads : 1);
         gemm(RowMajor, transA ? Transposed : NoTranspose, transB ? Transposed : NoTranspose, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
     }
 
     /// <summary>c = op(a) op(b) in float32; arguments as in <see cref="Gemm.Multiply(bool, bool, int, int, int, float*, int, float*, int, float*, int)"/>.</summary>
     public void Multiply(
-        bool transA, bool transB, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc)
+        bool transA, bool transB, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc, bool isShare)
     {
-        UseThreads((long)m * n * k >= ThreadingLimit ? Threads : 1);
+        UseThreads(!isShare && (long)m * n * k >= ThreadingLimit ? Threads : 1);
         singleGemm(
             RowMajor, transA ? Transposed : NoTranspose, transB ? Transposed : NoTranspose, m, n, k, 1f, a, lda, b, ldb, 0f, c, ldc);
     }

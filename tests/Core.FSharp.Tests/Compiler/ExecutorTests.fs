@@ -39,3 +39,28 @@ let ``a program runs again and again on new values`` () =
         let results = program.Run [| a.Node; b.Node |]
         Check.tensors "product" 1e-14 (Tensor.matmul b (Tensor.tanh a)) (Tensor results[0])
         Check.tensors "sum" 1e-14 (Tensor.sum a) (Tensor results[1])
+
+[<Fact>]
+let ``steps cut into shares give what whole steps give`` () =
+    for seed in 120001..120300 do
+        let program = ProgramGenerator.generate seed
+
+        let gradients (xs: Tensor[]) =
+            let loss xs = RandomPrograms.run program xs |> Array.map (Tensor.sin >> Tensor.sum) |> Array.reduce (+)
+            Diff.valueAndGrad loss xs
+
+        let t = Tracing.trace gradients (RandomPrograms.inputs program)
+
+        if Executor.isClosed t.Variables t.Outputs then
+            let spec = Lower.spec t.Variables (Trim.apply t.Outputs)
+            let inputs = t.Values |> Array.map (fun v -> v.Data)
+
+            let run (plan: Hesse.Kernels.Plan) =
+                let results = t.Outputs |> Array.map (fun o -> Array.zeroCreate<float>(int (Shape.size o.Shape)))
+                plan.Run(inputs, results)
+                results |> Array.map (List.ofArray >> vector)
+
+            let whole = run (Hesse.Kernels.Plan(spec, 1, false))
+
+            for threads in [ 2; 3 ] do
+                Check.trees $"seed {seed}, {threads} shares" 1e-11 whole (run (Hesse.Kernels.Plan(spec, threads, true)))
