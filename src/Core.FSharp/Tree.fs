@@ -16,8 +16,8 @@ module Tree =
         Collect: obj -> List<Tensor> -> List<obj> -> unit
         /// The value with tensors taken from the queue, in the order of Collect.
         Rebuild: obj -> Queue<Tensor> -> obj
-        /// The parts one level down, in the order of Collect; nothing for a tensor and for what is no tree.
-        Parts: obj -> (Shape * obj)[]
+        /// The parts one level down with the names that lead to them, in the order of Collect; nothing for a tensor and for what is no tree.
+        Parts: obj -> (string * Shape * obj)[]
     }
 
     let private shapes = ConcurrentDictionary<Type, Shape>()
@@ -73,7 +73,9 @@ module Tree =
             Rebuild =
                 fun value queue ->
                     make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part queue) inner (read value))
-            Parts = fun value -> Array.map2 (fun (s: Lazy<Shape>) part -> s.Value, part) inner (read value)
+            Parts =
+                fun value ->
+                    Array.map3 (fun name (s: Lazy<Shape>) part -> $".{name}", s.Value, part) names inner (read value)
         }
 
     /// Any number of parts of one type.
@@ -90,7 +92,7 @@ module Tree =
                     |> Array.iteri (fun i part -> within $"[{i}]" (fun () -> inner.Value.Collect part leaves statics))
             Rebuild =
                 fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue))
-            Parts = fun value -> read value |> Array.map (fun part -> inner.Value, part)
+            Parts = fun value -> read value |> Array.mapi (fun i part -> $"[{i}]", inner.Value, part)
         }
 
     /// One of several cases, each with its own parts.
@@ -206,6 +208,13 @@ module Tree =
                         fun value leaves statics ->
                             statics.AddRange(ask "Keys" value)
                             inner.Collect value leaves statics
+                    Parts =
+                        fun value ->
+                            Seq.map2
+                                (fun key (_, part, below) -> $"[{key}]", part, below)
+                                (ask "Keys" value)
+                                (inner.Parts value)
+                            |> Array.ofSeq
             }
         elif FSharpType.IsTuple t then
             let parts = FSharpType.GetTupleElements t
@@ -310,7 +319,8 @@ module Tree =
                     Shape.fail
                         $"{name}: {given.Length} parts are given for a value of type {value.GetType().Name}, which has {below.Length}; give one for each"
 
-                Array.map2 spread (Array.ofList given) below |> Array.concat
+                Array.map2 (fun prefix (_, part, value) -> spread prefix (part, value)) (Array.ofList given) below
+                |> Array.concat
 
         spread prefix (shapeOfTree tree, box tree)
 
@@ -319,6 +329,22 @@ module Tree =
     let leaves (tree: 'T) : Tensor[] =
         let leaves, _, _ = flatten tree
         leaves
+
+    /// <summary>The places of the tensors of a tree, in the order of <c>leaves</c>: <c>[0].Weight</c> is the field Weight of the first
+    /// element, <c>[encoder].Item2</c> the second part of a pair in a map, <c>Some.Value</c> what an option holds.</summary>
+    /// <param name="tree">Any tree.</param>
+    /// <returns>One path for each tensor; the empty path for a tree that is one tensor.</returns>
+    let paths (tree: 'T) : string[] =
+        let rec below (path: string) (shape: Shape, value: obj) : string[] =
+            match shape.Parts value with
+            | [||] ->
+                let leaves = List<Tensor>()
+                shape.Collect value leaves (List<obj>())
+                Array.replicate leaves.Count (path.TrimStart '.')
+            | parts -> parts |> Array.collect (fun (name, shape, value) -> below (path + name) (shape, value))
+
+        flatten tree |> ignore
+        below "" (shapeOfTree tree, box tree)
 
     /// <summary>A tree of the same structure with every tensor mapped.</summary>
     /// <param name="f">Applied to each tensor.</param>

@@ -234,3 +234,15 @@ let ``functions in a tree are kept, whatever they close over`` () =
         Diff.grad (fun (t: {| Weight: Tensor; Activation: Tensor -> Tensor |}) -> t.Activation t.Weight) tree
 
     Assert.Equal(2.0, g.Weight.item ())
+
+[<Fact>]
+let ``paths name the tensors in the order of the leaves`` () =
+    let layer weight = { Weights = weight; Bias = Some(scalar 1.0); Name = "hidden" }
+    let tree = [| layer (scalar 2.0) |], Map.ofList [ "b", scalar 3.0; "a", scalar 4.0 ], 5, [ scalar 6.0 ]
+    let paths = Tree.paths tree
+    let expected = [ "Item1[0].Weights"; "Item1[0].Bias.Some.Value"; "Item2[a]"; "Item2[b]"; "Item4[0]" ]
+    Assert.Equal<string seq>(expected, paths)
+    Assert.Equal<float seq>([ 2.0; 1.0; 4.0; 3.0; 6.0 ], Tree.leaves tree |> Array.map (fun t -> t.item ()))
+    Assert.Equal<string seq>([ "" ], Tree.paths (scalar 1.0))
+    Assert.Equal<string seq>([ "[0]"; "[1].Item1" ], Tree.paths [ box (scalar 1.0); box (scalar 2.0, "kept") ])
+    Assert.Empty(Tree.paths ())

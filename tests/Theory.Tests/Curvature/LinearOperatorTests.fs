@@ -1,102 +1,101 @@
 module Hesse.Theory.Tests.Curvature.LinearOperatorTests
 
 open System
+open System.Threading.Tasks
 open Xunit
 open Hesse
 open Hesse.Theory
+open Hesse.Theory.Tests.Curvature.OperatorCases
 
-let private close (tolerance: float) (expected: float[]) (actual: float[]) =
-    Assert.Equal(expected.Length, actual.Length)
-
-    Array.iteri2
-        (fun i a b -> Assert.True(abs (a - b) <= tolerance, $"entry {i}: expected {a}, got {b}"))
-        expected
-        actual
-
-/// A random symmetric matrix, row-major.
-let private symmetric seed n =
-    let a = (Random.normal (Random.key seed) [ n; n ]).toArray()
-    Array.init (n * n) (fun q -> a[q] + a[(q % n) * n + q / n])
+let private dense seed m n = normal seed [ m; n ], LinearOperator.ofDense m n (normal seed [ m; n ])
 
 [<Fact>]
-let ``a matrix operator multiplies`` () =
-    let n = 5
-    let a = symmetric 1 n
-    let operator = LinearOperator.ofMatrix n a
-    let v = (Random.normal (Random.key 2) [ n ]).toArray()
-    let expected = Array.init n (fun i -> Seq.sum (seq { for j in 0 .. n - 1 -> a[i * n + j] * v[j] }))
-    close 1e-13 expected (operator.Apply v)
-    let rows = operator.ApplyRows (Array.append v v) 2
-    close 1e-13 (Array.append expected expected) rows
-
-[<Theory>]
-[<InlineData(1)>]
-[<InlineData(3)>]
-[<InlineData(7)>]
-[<InlineData(100)>]
-let ``the dense matrix does not depend on the batch`` (batch: int) =
-    let a = symmetric 3 7
-    close 1e-13 a (LinearOperator.toDense batch (LinearOperator.ofMatrix 7 a))
+let ``sums, differences and multiples are those of the matrices`` () =
+    let (a, A), (b, B) = dense 1 3 4, dense 2 3 4
+    isMatrix 1e-13 (Array.map2 (+) a b) (A + B)
+    isMatrix 1e-13 (Array.map2 (-) a b) (A - B)
+    isMatrix 1e-13 (Array.map (fun x -> 2.5 * x) a) (2.5 * A)
+    isMatrix 1e-13 (Array.map (fun x -> 2.5 * x) a) (A * 2.5)
+    isMatrix 1e-13 (Array.map (fun x -> x / 4.0) a) (A / 4.0)
+    isMatrix 1e-13 (Array.map (~-) a) -A
 
 [<Fact>]
-let ``the Hessian of a quadratic is its matrix`` () =
-    let n = 6
-    let a = symmetric 4 n
-    let matrix = Tensor.create [ n; n ] a
-    let loss (x: Tensor) = 0.5 * Tensor.dot x (Tensor.matmul matrix x) + Tensor.sum x
-    close 1e-12 a (LinearOperator.toDense 4 (LinearOperator.hessian loss (Random.normal (Random.key 5) [ n ])))
+let ``a product of operators applies the second first; its transpose turns both around`` () =
+    let (a, A), (b, B) = dense 3 3 4, dense 4 4 2
+    isMatrix 1e-13 (product 3 4 2 a b) (A * B)
+    isMatrix 1e-13 (transposed 3 2 (product 3 4 2 a b)) (A * B).Transpose
+    isMatrix 1e-13 (transposed 3 4 a) A.Transpose
 
 [<Fact>]
-let ``the Hessian operator of a tree agrees with Diff.hessian of the raveled loss`` () =
-    let layers = Mlp.init (Random.key 6) 1.0 [ 3; 4; 2 ]
-    let x, y = Random.normal (Random.key 7) [ 5; 3 ], Random.normal (Random.key 8) [ 5; 2 ]
-    let loss p = Losses.meanSquaredError (Mlp.apply Tensor.tanh p x) y
-    let theta, unravel = Tree.ravel layers
-    let expected = (Diff.hessian (unravel >> loss) theta).toArray()
-    close 1e-12 expected (LinearOperator.toDense 8 (LinearOperator.hessian loss layers))
+let ``symmetry is kept by sums, differences and multiples, and not claimed for products`` () =
+    let S, T = LinearOperator.ofMatrix 3 (symmetric 5 3), LinearOperator.ofMatrix 3 (symmetric 6 3)
+    let _, A = dense 7 3 3
 
-/// Logistic and linear regression: f = X w.
-let private design = Random.normal (Random.key 9) [ 12; 4 ]
+    for operator in [ S + T; S - T; 2.0 * S; -S; S / 2.0 ] do
+        Assert.True operator.Symmetric
 
-[<Fact>]
-let ``linear regression has Hessian XᵀX over n, and the Gauss–Newton matrix is the same`` () =
-    let targets = Random.normal (Random.key 10) [ 12; 1 ]
-    let model (w: Tensor) = Tensor.matmul design (Tensor.reshape [ 4; 1 ] w)
-    let loss f = Losses.meanSquaredError f targets
-    let expected = (Tensor.matmul (Tensor.transpose design) design / 12.0).toArray()
-    let w = Random.normal (Random.key 11) [ 4 ]
-    close 1e-13 expected (LinearOperator.toDense 2 (LinearOperator.hessian (model >> loss) w))
-    close 1e-13 expected (LinearOperator.toDense 2 (LinearOperator.gaussNewton model loss w))
+    for operator in [ S * T; S + A; A - S ] do
+        Assert.False operator.Symmetric
+
+    isMatrix 1e-13 (product 3 3 3 (symmetric 5 3) (symmetric 6 3)) (S * T)
+    Assert.Same(S, S.Transpose)
 
 [<Fact>]
-let ``logistic regression has Hessian Xᵀ diag(p(1 − p)) X over n`` () =
-    let label = Tensor.create [ 12; 1 ] (Array.init 12 (fun i -> float (i % 2)))
-    let model (w: Tensor) = Tensor.matmul design (Tensor.reshape [ 4; 1 ] w)
-    // log(1 + eᶠ) − t f
-    let loss (f: Tensor) = Tensor.sum (Tensor.log1p (Tensor.exp f) - label * f) / 12.0
-    let w = Random.normal (Random.key 12) [ 4 ]
-    let p = Tensor.sigmoid (model w)
-    let weighted = design * (p * (1.0 - p))
-    let expected = (Tensor.matmul (Tensor.transpose design) weighted / 12.0).toArray()
-    close 1e-13 expected (LinearOperator.toDense 3 (LinearOperator.hessian (model >> loss) w))
-    close 1e-13 expected (LinearOperator.toDense 3 (LinearOperator.gaussNewton model loss w))
+let ``names say how an operator was made`` () =
+    let S, T = (LinearOperator.identity 2).Named "S", (LinearOperator.diagonal [| 1.0; 2.0 |]).Named "T"
+    let A = (LinearOperator.ofDense 2 2 [| 1.0; 2.0; 3.0; 4.0 |]).Named "A"
+    Assert.Equal("(S + 2·T): symmetric operator [2; 2]", string (S + 2.0 * T))
+    Assert.Equal("A·Sᵀ", (A * S).Name + "ᵀ")
+    Assert.Equal("Aᵀ: operator [2; 2]", string A.Transpose)
+    Assert.Equal("(S + 0.5·I)", (LinearOperator.shifted 0.5 S).Name)
 
 [<Fact>]
-let ``a vector of the wrong length is refused`` () =
-    let operator = LinearOperator.ofMatrix 3 (symmetric 1 3)
-    let e = Assert.Throws<HesseException>(fun () -> operator.Apply [| 1.0; 2.0 |] |> ignore)
-    Assert.Contains("2 numbers together, wanted 3 numbers each", e.Message)
+let ``wrong lengths and shapes are refused by name`` () =
+    let _, A = dense 8 2 3
+    let A = A.Named "Jacobian"
+
+    fails [ "'Jacobian' ([2; 3])"; "1 vector(s) of 2 numbers together, wanted 3 numbers each" ] (fun () ->
+        A.Apply [| 1.0; 2.0 |] |> ignore)
+
+    fails [ "ApplyTranspose"; "wanted 2 numbers each" ] (fun () -> A.ApplyTranspose [| 1.0 |] |> ignore)
+    fails [ "2 vector(s) of 3 numbers together" ] (fun () -> A.ApplyRows [| 1.0; 2.0; 3.0 |] 2 |> ignore)
+    fails [ "wanted 2 numbers each" ] (fun () -> A.ApplyTransposeRows [| 1.0; 2.0; 3.0 |] 2 |> ignore)
+    fails [ "'Jacobian' is [2; 3], not square; use Rows and Columns" ] (fun () -> A.Size |> ignore)
+    fails [ "both must have the same shape" ] (fun () -> A + A.Transpose |> ignore)
+    fails [ "the columns of the first must be the rows of the second" ] (fun () -> A * A |> ignore)
 
 [<Fact>]
-let ``operators of float32 parameters take and give float64 vectors`` () =
-    let x, y = Tensor.ofArray [| 0.3; -0.8; 0.5 |], Tensor.ofArray [| 0.1; 0.2; -0.4 |]
-    let model (c: Tensor -> Tensor) (w: Tensor) = Tensor.tanh (c x * w)
-    let loss c (z: Tensor) = Tensor.sum (Tensor.square (z - c y))
-    let w, v = Tensor.ofArray [| 1.0; 0.5; -0.7 |], [| 0.2; -0.6; 1.0 |]
-    let near (a: float[]) (b: float[]) = Array.iter2 (fun p q -> Assert.Equal(p, q, 1e-6)) a b
+let ``a product that is not finite is refused by name and says whose fault it is`` () =
+    let loss (x: Tensor) = Tensor.sum (Tensor.log x * x)
+    let operator = LinearOperator.hessian loss (Tensor.ofArray [| 1.0; 0.0 |])
 
-    let both make = make id w, make Tensor.toFloat32 (Tensor.toFloat32 w)
-    let wide, single = both (fun c w -> LinearOperator.hessian (model c >> loss c) w)
-    near (wide.Apply v) (single.Apply v)
-    let wide, single = both (fun c w -> LinearOperator.gaussNewton (model c) (loss c) w)
-    near (wide.Apply v) (single.Apply v)
+    fails
+        [
+            "the product with operator 'Hessian' has the entry"
+            "index 1"
+            "the vector is finite, so look at the model"
+        ]
+        (fun () -> operator.Apply [| 1.0; 1.0 |] |> ignore)
+
+    let identity = LinearOperator.identity 2
+
+    fails [ "'I'"; "index 0"; "the vector that it was applied to is not finite either" ] (fun () ->
+        identity.ApplyRows [| nan; 1.0; 2.0; 3.0 |] 2 |> ignore)
+
+[<Fact>]
+let ``products do not change their argument and may run at the same time`` () =
+    let a, A = dense 9 20 20
+    let S = LinearOperator.shifted 0.1 (A + A.Transpose)
+    let v = normal 10 [ 20 ]
+    let kept = Array.copy v
+    let expected = S.Apply v
+    let results = Array.zeroCreate 32
+
+    Parallel.For(0, 32, (fun i -> results[i] <- if i % 2 = 0 then S.Apply v else S.ApplyRows v 1))
+    |> ignore
+
+    for result in results do
+        close 1e-13 expected result
+
+    Assert.Equal<float seq>(kept, v)
+    Assert.True(Array.forall Double.IsFinite a)
