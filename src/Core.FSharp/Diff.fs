@@ -516,6 +516,15 @@ module Diff =
     /// <returns>The same function, faster. Safe to call from several threads; inside another transformation it is f itself.</returns>
     let compile (f: 'X -> 'Y) : 'X -> 'Y = Compiled.compile f
 
+    /// <summary>A compiled function that writes its result into an array of the caller: for sums over many parts of a data set, which
+    /// then allocate nothing for each part.</summary>
+    /// <param name="f">From a tree to a tensor. It is called once per structure of the argument.</param>
+    /// <returns>A function of the argument and of an array of exactly as many numbers as the result has, which is overwritten; it must not
+    /// be one that an argument was made from. Safe to call from several threads with arrays of their own.</returns>
+    /// <exception cref="T:Hesse.HesseException">The array has another length, or the function or an argument belongs to a surrounding
+    /// transformation.</exception>
+    let compileInto (f: 'X -> Tensor) : 'X -> float[] -> unit = Compiled.compileInto f
+
     /// <summary>The plan that `compile` makes for a function, as text: operations, FLOPs, bytes, memory.</summary>
     /// <param name="f">From a tree to a tree.</param>
     /// <param name="x">An argument of the shapes in question.</param>

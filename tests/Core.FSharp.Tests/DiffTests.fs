@@ -128,6 +128,40 @@ let ``compile traces once per shape and works inside transformations`` () =
     is (Diff.vmap f a) (Tensor.sumAxis 1 (Tensor.exp a))
 
 [<Fact>]
+let ``compileInto writes the result into the array, once traced per shape`` () =
+    let mutable traces = 0
+
+    let f =
+        Diff.compileInto (fun (x: Tensor, y: Tensor) ->
+            traces <- traces + 1
+            Diff.grad (fun x -> Tensor.sum (Tensor.sin x * y)) x)
+
+    let x, y = Tensor.ofArray [| 0.5; -1.0 |], Tensor.ofArray [| 2.0; 3.0 |]
+    let target = [| nan; nan |]
+    f (x, y) target
+    Assert.Equal<float seq>((Tensor.cos x * y).toArray(), target)
+    f (y, x) target
+    Assert.Equal<float seq>((Tensor.cos y * x).toArray(), target)
+    Assert.Equal(1, traces)
+    let message action = (Assert.Throws<HesseException>(Action action)).Message
+
+    Assert.Contains(
+        "has 2 elements, the array 3; give an array of that length",
+        message (fun () -> f (x, y) (Array.zeroCreate 3))
+    )
+
+    Assert.Contains(
+        "inside a transformation and has no value yet; use compile",
+        message (fun () ->
+            Diff.grad
+                (fun z ->
+                    f (z, y) target
+                    Tensor.sum z)
+                x
+            |> ignore)
+    )
+
+[<Fact>]
 let ``a training step of a compiled function descends to the solution`` () =
     let target = Tensor.matmul symmetric x
     let loss (w: Tensor) = 0.5 * Tensor.sum (Tensor.square (Tensor.matmul symmetric w - target))

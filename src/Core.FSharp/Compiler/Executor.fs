@@ -18,6 +18,14 @@ type internal Program(variables: Node[], outputs: Node[]) =
         plan.Run(values |> Array.map (fun v -> v.Data), results)
         Array.map3 (fun (o: Node) shape data -> Graph.constantOf o.DType shape data) outputs shapes results
 
+    /// Runs the plan of one output on concrete nodes and writes its value into an array of the right length.
+    member _.RunInto(values: Node[], target: double[]) : unit =
+        if target.Length <> lengths[0] then
+            Shape.fail
+                $"compileInto: the result of shape {Shape.show shapes[0]} has {lengths[0]} elements, the array {target.Length}; give an array of that length"
+
+        plan.Run(values |> Array.map (fun v -> v.Data), [| target |])
+
 /// Evaluation of graphs at given values of their variables.
 module internal Executor =
     /// True when the outputs depend on no variable besides these.

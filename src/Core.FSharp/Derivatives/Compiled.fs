@@ -35,7 +35,8 @@ module internal Compiled =
 
             hash.ToHashCode()
 
-    let compile (f: 'X -> 'Y) : 'X -> 'Y =
+    /// The plan for concrete arguments of this signature, made at the first call; None if the function uses a variable from outside.
+    let private planner (f: 'X -> 'Y) : 'X * Tensor[] * obj[] -> (Program * (Node[] -> 'Y)) option =
         let plans = Dictionary<Signature, (Program * (Node[] -> 'Y)) option>()
 
         let build (x: 'X) =
@@ -46,30 +47,49 @@ module internal Compiled =
             else
                 None
 
+        fun (x, leaves, statics) ->
+            let signature = {
+                Shapes = leaves |> Array.map (fun t -> t.Node.Shape)
+                DTypes = leaves |> Array.map (fun t -> t.Node.DType)
+                Statics = statics
+            }
+
+            lock plans (fun () ->
+                match plans.TryGetValue signature with
+                | true, plan -> plan
+                | _ ->
+                    let plan = build x
+                    plans[signature] <- plan
+                    plan)
+
+    let compile (f: 'X -> 'Y) : 'X -> 'Y =
+        let planFor = planner f
+
         fun x ->
             let leaves, statics, _ = Tree.flatten x
 
             if leaves |> Array.exists (fun t -> not t.IsConcrete) then
                 f x
             else
-                let signature = {
-                    Shapes = leaves |> Array.map (fun t -> t.Node.Shape)
-                    DTypes = leaves |> Array.map (fun t -> t.Node.DType)
-                    Statics = statics
-                }
-
-                let plan =
-                    lock plans (fun () ->
-                        match plans.TryGetValue signature with
-                        | true, plan -> plan
-                        | _ ->
-                            let plan = build x
-                            plans[signature] <- plan
-                            plan)
-
-                match plan with
+                match planFor (x, leaves, statics) with
                 | Some(program, result) -> result (program.Run(leaves |> Array.map (fun t -> t.Node)))
                 | None -> f x
+
+    let compileInto (f: 'X -> Tensor) : 'X -> float[] -> unit =
+        let planFor = planner f
+
+        fun x target ->
+            let leaves, statics, _ = Tree.flatten x
+
+            if leaves |> Array.exists (fun t -> not t.IsConcrete) then
+                Shape.fail
+                    "compileInto: an argument is inside a transformation and has no value yet; use compile, whose result is a tensor"
+
+            match planFor (x, leaves, statics) with
+            | Some(program, _) -> program.RunInto(leaves |> Array.map (fun t -> t.Node), target)
+            | None ->
+                Shape.fail
+                    "compileInto: the function uses a variable of a surrounding transformation; use compile, whose result is a tensor"
 
     let explain (f: 'X -> 'Y) (x: 'X) : string =
         let t = trace f x

@@ -1,0 +1,293 @@
+namespace Hesse.Theory
+
+open System
+open System.Collections.Concurrent
+open System.Numerics.Tensors
+open System.Threading
+open Hesse
+
+/// What a loss does with the rows of a batch.
+[<RequireQualifiedAccess>]
+type LossReduction =
+    /// It averages over the rows, as the functions of <c>Losses</c> do.
+    | Mean
+    /// It adds up over the rows.
+    | Sum
+
+/// How a sum over a data set is taken.
+type RiskOptions = {
+    /// How many rows of the data are taken at once; memory for intermediate values grows with it, results do not depend on it.
+    Chunk: int
+    /// What the loss does with the rows of a batch; the same is done over the whole data set.
+    Reduction: LossReduction
+    /// Ends a product between two chunks with an <c>OperationCanceledException</c>.
+    Cancellation: CancellationToken
+    /// Called after each chunk with the number of rows that are done and the number of all rows.
+    Progress: int -> int -> unit
+} with
+
+    /// Chunks of 1,024 rows, the mean over the rows, no cancellation, silence.
+    static member Default = {
+        Chunk = 1024
+        Reduction = LossReduction.Mean
+        Cancellation = CancellationToken.None
+        Progress = fun _ _ -> ()
+    }
+
+/// Some rows of a data set.
+type internal DataChunk = {
+    Inputs: Tensor
+    Targets: Tensor
+    /// The numbers of the rows in the whole data set.
+    Rows: Tensor
+    Start: int
+    Count: int
+}
+
+/// What a compiled kernel gets: parameters, a vector, a chunk, and one more tensor of the caller's (a key, an output gradient, …).
+type internal Kernel<'P> = 'P -> Tensor -> DataChunk -> Tensor -> Tensor
+
+/// A kernel that is compiled for one vector and for a batch of vectors, once for each number of rows in a chunk.
+[<Sealed>]
+type internal ChunkPlan<'P>(kernel: Kernel<'P>) =
+    let call (p, v, (x, t, rows), extra) =
+        kernel p v { Inputs = x; Targets = t; Rows = rows; Start = 0; Count = x.Shape[0] } extra
+
+    let single = Diff.compileInto call
+
+    let batched =
+        Diff.compileInto (fun (p, vectors, chunk, extra) -> Diff.vmap (fun v -> call (p, v, chunk, extra)) vectors)
+
+    static let parts (chunk: DataChunk) = chunk.Inputs, chunk.Targets, chunk.Rows
+
+    /// Writes the kernel's result for one vector of any shape.
+    member _.One (point: 'P) (v: Tensor) (chunk: DataChunk) (extra: Tensor) (target: float[]) =
+        single (point, v, parts chunk, extra) target
+
+    /// Writes the kernel's results for the rows of a matrix.
+    member _.Many (point: 'P) (vectors: Tensor) (chunk: DataChunk) (extra: Tensor) (target: float[]) =
+        batched (point, vectors, parts chunk, extra) target
+
+/// <summary>A loss over a data set, L(θ) = (1/n) Σᵢ ℓ(f(θ, xᵢ), tᵢ) or the sum, which is never evaluated at more rows at once than a chunk has.
+/// Plans are compiled once for each size of chunk and serve every θ. Made by <c>EmpiricalRisk.create</c>; safe from several threads.</summary>
+[<Sealed>]
+type EmpiricalRisk<'P>
+    internal
+    (
+        model: 'P -> Tensor -> Tensor,
+        loss: Tensor -> Tensor -> Tensor,
+        inputs: Tensor,
+        targets: Tensor,
+        options: RiskOptions
+    ) =
+    let n = inputs.Shape[0]
+
+    let cut (start: int) =
+        let stop = min n (start + options.Chunk)
+
+        let part (t: Tensor) = if stop - start = n then t else Tensor.slice 0 start stop 1 t
+
+        {
+            Inputs = part inputs
+            Targets = part targets
+            Rows = Tensor.ofArray [| for i in start .. stop - 1 -> float i |]
+            Start = start
+            Count = stop - start
+        }
+
+    let chunks = [| for start in 0 .. options.Chunk .. n - 1 -> cut start |]
+    let plans = ConcurrentDictionary<string, ChunkPlan<'P>>()
+
+    /// f, from parameters and inputs [c; …] to predictions [c; …].
+    member _.Model = model
+
+    /// ℓ, from predictions and targets of the same rows to a scalar.
+    member _.Loss = loss
+
+    /// The number of rows n.
+    member _.Count = n
+
+    /// How sums are taken.
+    member _.Options = options
+
+    member internal _.Chunks = chunks
+
+    /// What a chunk's loss, by the loss's own reduction, counts in the whole.
+    member internal _.Weight(chunk: DataChunk) =
+        match options.Reduction with
+        | LossReduction.Mean -> float chunk.Count / float n
+        | LossReduction.Sum -> 1.0
+
+    /// The loss of a chunk.
+    member internal _.LossOf (chunk: DataChunk) (point: 'P) = loss (model point chunk.Inputs) chunk.Targets
+
+    /// The plans of a kernel, which the name stands for.
+    member internal _.Plan (name: string) (kernel: Kernel<'P>) : ChunkPlan<'P> =
+        plans.GetOrAdd(name, (fun _ -> ChunkPlan kernel))
+
+    /// Does something with every chunk in turn.
+    member internal _.EachChunk(act: DataChunk -> unit) =
+        for chunk in chunks do
+            options.Cancellation.ThrowIfCancellationRequested()
+            act chunk
+            options.Progress (chunk.Start + chunk.Count) n
+
+    /// Σ weight · value over the chunks, where `run` writes the value of a chunk into an array of this length.
+    member internal risk.Sum (length: int) (weight: DataChunk -> float) (run: DataChunk -> float[] -> unit) : float[] =
+        let total, part = Array.zeroCreate<float> length, Array.zeroCreate<float> length
+
+        risk.EachChunk(fun chunk ->
+            run chunk part
+
+            TensorPrimitives.MultiplyAdd(
+                ReadOnlySpan<float> part,
+                weight chunk,
+                ReadOnlySpan<float> total,
+                Span<float> total
+            ))
+
+        total
+
+/// Losses over data sets, in chunks.
+[<RequireQualifiedAccess>]
+module EmpiricalRisk =
+    let private fail (message: string) = raise (HesseException $"EmpiricalRisk: {message}")
+
+    let private show (t: Tensor) = "[" + String.Join("; ", t.Shape) + "]"
+
+    let internal nothing = Tensor.zeros [ 0 ]
+
+    /// <summary>A loss over a data set.</summary>
+    /// <param name="options">Size of the chunks, reduction, cancellation, progress.</param>
+    /// <param name="model">f(θ, x): parameters and inputs [c; …] to predictions [c; …], row by row.</param>
+    /// <param name="loss">ℓ: predictions and targets of the same rows to a scalar, the mean or the sum over rows as the options say. Only its
+    /// derivatives are needed; it need not be convex.</param>
+    /// <param name="inputs">Shape [n; …].</param>
+    /// <param name="targets">Shape [n; …].</param>
+    /// <returns>The loss; the data is held in chunks beside the tensors that are given.</returns>
+    /// <exception cref="T:Hesse.HesseException">There is no data, inputs and targets differ in their number of rows, or the chunk is below 1.</exception>
+    let createWith
+        (options: RiskOptions)
+        (model: 'P -> Tensor -> Tensor)
+        (loss: Tensor -> Tensor -> Tensor)
+        (inputs: Tensor)
+        (targets: Tensor)
+        : EmpiricalRisk<'P> =
+        if inputs.Rank = 0 || targets.Rank = 0 || inputs.Shape[0] <> targets.Shape[0] then
+            fail
+                $"inputs {show inputs} and targets {show targets}: the first lengths must be the number of rows of both; give one target for each input"
+
+        if inputs.Shape[0] = 0 then
+            fail $"no data: inputs {show inputs}; give at least one row"
+
+        if options.Chunk < 1 then
+            fail $"chunks of {options.Chunk} rows; want at least 1"
+
+        EmpiricalRisk<'P>(model, loss, inputs, targets, options)
+
+    /// <summary>A loss over a data set with the default options: chunks of 1,024 rows and a loss that averages over the rows.</summary>
+    /// <param name="model">f(θ, x): parameters and inputs [c; …] to predictions [c; …], row by row.</param>
+    /// <param name="loss">ℓ: predictions and targets of the same rows to a scalar, their mean.</param>
+    /// <param name="inputs">Shape [n; …].</param>
+    /// <param name="targets">Shape [n; …].</param>
+    /// <returns>The loss.</returns>
+    /// <exception cref="T:Hesse.HesseException">There is no data, or inputs and targets differ in their number of rows.</exception>
+    let create (model: 'P -> Tensor -> Tensor) loss (inputs: Tensor) (targets: Tensor) : EmpiricalRisk<'P> =
+        createWith RiskOptions.Default model loss inputs targets
+
+    /// <summary>The same loss on the same data with other options; plans are compiled anew.</summary>
+    /// <param name="change">From the present options to the new ones.</param>
+    /// <param name="risk">The loss.</param>
+    /// <returns>The loss.</returns>
+    /// <exception cref="T:Hesse.HesseException">The chunk is below 1.</exception>
+    let withOptions (change: RiskOptions -> RiskOptions) (risk: EmpiricalRisk<'P>) : EmpiricalRisk<'P> =
+        let whole (part: DataChunk -> Tensor) =
+            match risk.Chunks with
+            | [| one |] -> part one
+            | chunks -> Tensor.concat 0 (chunks |> Array.map part)
+
+        createWith (change risk.Options) risk.Model risk.Loss (whole _.Inputs) (whole _.Targets)
+
+    let private scalarLoss (risk: EmpiricalRisk<'P>) (chunk: DataChunk) (point: 'P) =
+        let value = risk.LossOf chunk point
+
+        if value.Rank <> 0 then
+            fail
+                $"the loss of predictions and targets has shape {show value}, want a scalar; take the mean or the sum over the rows"
+
+        value
+
+    /// <summary>L(θ).</summary>
+    /// <param name="risk">The loss over the data.</param>
+    /// <param name="point">θ.</param>
+    /// <returns>The value.</returns>
+    /// <exception cref="T:Hesse.HesseException">The loss is no scalar, or not finite.</exception>
+    let value (risk: EmpiricalRisk<'P>) (point: 'P) : float =
+        let plan = risk.Plan "value" (fun p _ chunk _ -> scalarLoss risk chunk p)
+        let total = risk.Sum 1 risk.Weight (fun chunk -> plan.One point nothing chunk nothing)
+
+        if not (Double.IsFinite total[0]) then
+            fail
+                $"the loss is {total[0]}; look for inputs, targets or parameters that are not finite, and for the operation with Diff.checkFinite"
+
+        total[0]
+
+    /// <summary>∇L(θ), raveled.</summary>
+    /// <param name="risk">The loss over the data.</param>
+    /// <param name="point">θ.</param>
+    /// <returns>Length M, in the order of <c>Tree.ravel</c>.</returns>
+    /// <exception cref="T:Hesse.HesseException">The loss is no scalar, or its gradient is not finite.</exception>
+    let gradient (risk: EmpiricalRisk<'P>) (point: 'P) : float[] =
+        let plan =
+            risk.Plan "gradient" (fun p _ chunk _ -> fst (Tree.ravel (Diff.grad (scalarLoss risk chunk) p)))
+
+        let m = Tree.leaves point |> Array.sumBy _.Size
+        let total = risk.Sum m risk.Weight (fun chunk -> plan.One point nothing chunk nothing)
+
+        if not (TensorPrimitives.IsFiniteAll(ReadOnlySpan<float> total)) then
+            fail
+                "the gradient is not finite; look for inputs, targets or parameters that are not, and for the operation with Diff.checkFinite"
+
+        total
+
+    /// <summary>Checks what sums over chunks take on trust: predictions and losses of a batch are those of its rows, and the loss reduces
+    /// as the options say.</summary>
+    /// <param name="tolerance">Largest relative difference allowed; 1e-9 suits float64, 1e-4 float32.</param>
+    /// <param name="risk">The loss over the data.</param>
+    /// <param name="point">θ.</param>
+    /// <exception cref="T:Hesse.HesseException">Rows influence each other (as in batch normalisation), or the reduction is another one.</exception>
+    let checkRows (tolerance: float) (risk: EmpiricalRisk<'P>) (point: 'P) : unit =
+        let chunk = risk.Chunks[0]
+        let count = min 3 chunk.Count
+        let rows first last (t: Tensor) = Tensor.slice 0 first last 1 t
+        let x, t = rows 0 count chunk.Inputs, rows 0 count chunk.Targets
+        let predictions = risk.Model point x
+        let apart (a: Tensor) (b: Tensor) = (Tensor.max (Tensor.abs (a - b))).item()
+        let size = (Tensor.max (Tensor.abs predictions)).item()
+        let alone = [| for i in 0 .. count - 1 -> risk.Model point (rows i (i + 1) x) |]
+        let distance = apart predictions (Tensor.concat 0 alone)
+
+        if not (distance <= tolerance * max 1.0 size) then
+            fail
+                $"the predictions of {count} rows together differ from those of the rows alone by {distance:G3}; take batch normalisation in evaluation mode, and nothing else that mixes rows"
+
+        let whole = (risk.Loss predictions t).item()
+        let parts = alone |> Array.mapi (fun i f -> (risk.Loss f (rows i (i + 1) t)).item())
+
+        let sum, mean = Array.sum parts, Array.average parts
+
+        let expected, other, name, others =
+            match risk.Options.Reduction with
+            | LossReduction.Mean -> mean, sum, "mean", "Sum"
+            | LossReduction.Sum -> sum, mean, "sum", "Mean"
+
+        let near a b = abs (a - b) <= tolerance * max 1.0 (abs a)
+
+        if not (near expected whole) then
+            let advice =
+                if near other whole then
+                    $"set Reduction = LossReduction.{others}"
+                else
+                    "give a loss that is the mean or the sum over the rows"
+
+            fail $"the loss of {count} rows is {whole}, the {name} over the rows is {expected}; {advice}"
