@@ -1,0 +1,70 @@
+namespace Hesse.Theory
+
+open Hesse
+open Hesse.Kernels
+
+/// Approximations of an inverse (A + μI)⁻¹ for <c>Solve.preconditionedConjugateGradient</c>. Any symmetric positive definite operator will do as well.
+[<RequireQualifiedAccess>]
+module Preconditioner =
+    /// <summary>The inverse of a diagonal (Jacobi).</summary>
+    /// <param name="entries">The diagonal of A + μI, all entries above zero.</param>
+    /// <returns>v ↦ v / d.</returns>
+    /// <exception cref="T:Hesse.HesseException">An entry is not above zero.</exception>
+    let diagonal (entries: float[]) : LinearOperator =
+        match entries |> Array.tryFindIndex (fun d -> not (d > 0.0)) with
+        | Some at ->
+            raise (
+                HesseException
+                    $"Preconditioner.diagonal: entry {at} is {entries[at]}; all must be above zero; add damping, or take absolute values"
+            )
+        | None -> (LinearOperator.diagonal (entries |> Array.map (fun d -> 1.0 / d))).Named "diagonal preconditioner"
+
+    /// <summary>The randomised Nyström preconditioner of A + μI for a positive semi-definite A (Frangella, Tropp, Udell 2021, algorithm 2.1 and
+    /// equation 1.3): (λ_ℓ + μ) U (Λ + μ)⁻¹ Uᵀ + (I − UUᵀ), with the Nyström approximation UΛUᵀ of rank ℓ.</summary>
+    /// <param name="key">The same key gives the same test vectors.</param>
+    /// <param name="rank">ℓ, the number of products with A; about twice the effective dimension tr A(A + μ)⁻¹ makes the condition number small.</param>
+    /// <param name="damping">μ > 0.</param>
+    /// <param name="operator">A without the damping, of size M.</param>
+    /// <returns>A symmetric positive definite operator; it holds ℓ vectors.</returns>
+    /// <exception cref="T:Hesse.HesseException">ℓ is not in 1 .. M, μ is not above zero, or A is clearly not positive semi-definite.</exception>
+    let nystrom (key: Key) (rank: int) (damping: float) (operator: LinearOperator) : LinearOperator =
+        let m = operator.Size
+
+        if rank < 1 || rank > m || not (damping > 0.0) then
+            raise (
+                HesseException
+                    $"Preconditioner.nystrom: rank {rank} and damping {damping} for an operator of size {m}; want a rank in 1 .. {m} and a damping above zero"
+            )
+
+        // Rows are the columns of the papers' tall matrices.
+        let test = Tensor.transpose (Random.orthogonal key m rank)
+        let image = Tensor.create [ rank; m ] (operator.ApplyRows (test.toArray ()) rank)
+        let small = Tensor.matmul image (Tensor.transpose test)
+        let small = 0.5 * (small + Tensor.transpose small)
+        let ends = (Linalg.eigvalsh small).toArray()
+        let lowest, largest = Array.min ends, Array.max ends
+
+        if lowest < -1e-8 * abs largest then
+            raise (
+                HesseException
+                    $"Preconditioner.nystrom: operator '{operator.Name}' is not positive semi-definite: within the test vectors its least eigenvalue is {lowest:G3}; use Gauss–Newton or Fisher operators, or shift it first"
+            )
+
+        // A shift of the size of rounding, taken off again at the end, makes the small matrix positive definite.
+        let rounding = 2.220446049250313e-16 * sqrt (float m) * (Tensor.norm image).item()
+        let shift = rounding + max 0.0 (-2.0 * lowest)
+
+        if shift = 0.0 then
+            LinearOperator.identity m
+        else
+            let factor = Linalg.cholesky (small + shift * Tensor.eye rank)
+            let b = Linalg.triangularSolve true false factor (image + shift * test)
+            let struct (_, values, vectors) = LinearAlgebra.Svd(b.toArray (), rank, m)
+            let eigenvalues = values |> Array.map (fun s -> max 0.0 (s * s - shift))
+            let least = eigenvalues[rank - 1]
+            let basis = vectors |> Array.chunkBySize m
+            // 1 on the complement, (λ_ℓ + μ)/(λ + μ) on U.
+            let weights = eigenvalues |> Array.map (fun l -> (least + damping) / (l + damping) - 1.0)
+
+            (LinearOperator.identity m + StructuredOperator.lowRank weights basis).Named
+                $"Nyström preconditioner of rank {rank}"
