@@ -150,7 +150,7 @@ module ClassSplit =
             let square = classes * classes
 
             let plan =
-                risk.Plan "within-class Gauss-Newton" (fun p vector chunk _ ->
+                risk.Plan $"within-class Gauss-Newton, {m} parameters" (fun p vector chunk _ ->
                     let v = Tensor.slice 0 0 m 1 vector
                     let along = Tensor.reshape [ classes; classes ] (Tensor.slice 0 m (m + square) 1 vector)
 

@@ -195,6 +195,13 @@ module EmpiricalRisk =
     let create (model: 'P -> Tensor -> Tensor) loss (inputs: Tensor) (targets: Tensor) : EmpiricalRisk<'P> =
         createWith RiskOptions.Default model loss inputs targets
 
+    /// <summary>A loss that needs no data, so that everything that is made from a risk is there for any scalar function.</summary>
+    /// <param name="loss">L, a scalar function of a tree of parameters.</param>
+    /// <returns>A risk of one row whose prediction is the loss itself; its Gauss–Newton operator is therefore zero.</returns>
+    let ofFunction (loss: 'P -> Tensor) : EmpiricalRisk<'P> =
+        let row = Tensor.zeros [ 1; 1 ]
+        create (fun point _ -> Tensor.reshape [ 1; 1 ] (loss point)) (fun f _ -> Tensor.sum f) row row
+
     /// <summary>The same loss on the same data with other options; plans are compiled anew.</summary>
     /// <param name="change">From the present options to the new ones.</param>
     /// <param name="risk">The loss.</param>

@@ -146,3 +146,32 @@ module SubOperator =
 
         (ofIndices (indices rowPath) (indices columnPath) operator).Named
             $"{operator.Name}['{rowPath}'; '{columnPath}']"
+
+    /// <summary>The block-diagonal approximation of an operator: its blocks of the given parts with themselves, and zero between them.</summary>
+    /// <param name="layout">The layout of the parameters, of size M.</param>
+    /// <param name="paths">Parts that are disjoint, in the order of the parameters, and cover them: e.g. <c>[0]</c>, <c>[1]</c> for one block a layer.</param>
+    /// <param name="operator">An operator of size M.</param>
+    /// <returns>An operator of size M; a product costs one with the whole for each block.</returns>
+    /// <exception cref="T:Hesse.HesseException">There is no such path, the parts do not cover the parameters one after the other, or the size is not M.</exception>
+    let blockDiagonal (layout: ParameterLayout) (paths: string list) (operator: LinearOperator) : LinearOperator =
+        let stop =
+            (0, paths)
+            ||> List.fold (fun expected path ->
+                let struct (start, length) = ParameterLayout.range path layout
+
+                if start <> expected then
+                    raise (
+                        HesseException
+                            $"SubOperator.blockDiagonal: the part '{path}' begins at {start}, the one before it ends at {expected}; give all parts once, in the order of the parameters"
+                    )
+
+                start + length)
+
+        if stop <> layout.Size then
+            raise (
+                HesseException
+                    $"SubOperator.blockDiagonal: the parts cover {stop} of {layout.Size} parameters; give all parts once, in the order of the parameters"
+            )
+
+        (paths |> List.map (fun path -> block layout path path operator) |> StructuredOperator.blockDiagonal).Named
+            $"block diagonal of {operator.Name}"

@@ -75,11 +75,8 @@ let ``the drift is the derivative of the projector on the top space`` () =
 [<Fact>]
 let ``what has no gradient is refused with advice`` () =
     // L = x² + y² + z²/2 has a double eigenvalue 2.
-    let model (p: Tensor) (_: Tensor) =
-        Tensor.reshape [ 1; 1 ] (Tensor.sum (Tensor.ofArray [| 1.0; 1.0; 0.5 |] * p * p))
-
     let risk =
-        EmpiricalRisk.create model (fun f _ -> Tensor.sum f) (Tensor.zeros [ 1; 1 ]) (Tensor.zeros [ 1; 1 ])
+        EmpiricalRisk.ofFunction (fun (p: Tensor) -> Tensor.sum (Tensor.ofArray [| 1.0; 1.0; 0.5 |] * p * p))
 
     let p = Tensor.ofArray [| 0.1; 0.2; 0.3 |]
     let units = Array.init 3 (fun i -> Array.init 3 (fun j -> if i = j then 1.0 else 0.0))

@@ -25,6 +25,18 @@ let ``other options make the same loss of the same data`` () =
     Assert.Equal(EmpiricalRisk.value risk regression.Point, EmpiricalRisk.value other regression.Point, 1e-14)
 
 [<Fact>]
+let ``any scalar function is a risk without data`` () =
+    let loss (x: Tensor) = Tensor.sum (Tensor.sin x * Tensor.square x)
+    let x = Random.normal (Random.key 1) [ 4 ]
+    let risk = EmpiricalRisk.ofFunction loss
+    Assert.Equal((loss x).item(), EmpiricalRisk.value risk x, 1e-15)
+    close 1e-14 ((Diff.grad loss x).toArray()) (EmpiricalRisk.gradient risk x)
+    let hessian = (Diff.hessian loss x).toArray()
+    isMatrix 1e-13 hessian (Curvature.hessian risk x)
+    isMatrix 1e-13 hessian (Curvature.functional risk x)
+    isMatrix 0.0 (Array.zeroCreate 16) (Curvature.gaussNewton risk x)
+
+[<Fact>]
 let ``bad data is refused with advice`` () =
     let model (p: Tensor) (x: Tensor) = Tensor.matmul x p
 

@@ -125,6 +125,25 @@ let ``the empirical Fisher information is the second moment of the rows' gradien
         isMatrix 1e-12 expected (Fisher.empirical risk case.Point))
 
 [<Fact>]
+let ``predictions of several axes: a class for each of two places in a row`` () =
+    let model (p: Tensor) (x: Tensor) = Tensor.reshape [ x.Shape[0]; 2; 3 ] (Tensor.tanh (Tensor.matmul x p))
+    let p, x = Random.normal (Random.key 9) [ 2; 6 ], Random.normal (Random.key 10) [ 5; 2 ]
+
+    let targets =
+        Tensor.oneHot 3 (Tensor.reshape [ 5; 2 ] (Tensor.ofArray (Array.init 10 (fun i -> float (i % 3)))))
+
+    let loss = Likelihood.negativeLogLikelihood Likelihood.Categorical
+
+    let risk chunk = EmpiricalRisk.createWith { RiskOptions.Default with Chunk = chunk } model loss x targets
+
+    let exact = LinearOperator.toDense 4 (Curvature.gaussNewton (risk 5) p)
+    isMatrix 1e-12 exact (Fisher.exact Likelihood.Categorical (risk 2) p)
+    let sampled chunk samples = Fisher.monteCarlo (Random.key 11) samples Likelihood.Categorical (risk chunk) p
+    isMatrix 1e-12 (LinearOperator.toDense 4 (sampled 5 3)) (sampled 2 3)
+    let error = Array.map2 (-) exact (LinearOperator.toDense 4 (sampled 5 3000))
+    Assert.InRange(Array.max (Array.map abs error), 1e-6, 0.03)
+
+[<Fact>]
 let ``bad requests are refused`` () =
     let risk' = risk regression (LossReduction.Mean, 3)
 

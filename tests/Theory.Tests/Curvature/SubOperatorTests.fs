@@ -70,6 +70,23 @@ let ``blocks by path are slices of the dense Hessian, within and across layers``
     Assert.Equal("Hessian['[0].Weight'; '[1].Bias']", (SubOperator.block layout "[0].Weight" "[1].Bias" hessian).Name)
 
 [<Fact>]
+let ``the block diagonal by layers is the dense Hessian without what lies between the layers`` () =
+    let hessian = LinearOperator.hessian loss layers
+    let layerOf i = if i < 16 then 0 else 1
+
+    let expected =
+        LinearOperator.toDense 8 hessian
+        |> Array.mapi (fun q x -> if layerOf (q / 26) = layerOf (q % 26) then x else 0.0)
+
+    let blocks = SubOperator.blockDiagonal layout [ "[0]"; "[1]" ] hessian
+    isMatrix 1e-12 expected blocks
+    Assert.True blocks.Symmetric
+    fails [ "cover 16 of 26 parameters" ] (fun () -> SubOperator.blockDiagonal layout [ "[0]" ] hessian |> ignore)
+
+    fails [ "'[0].Bias' begins at 12, the one before it ends at 0" ] (fun () ->
+        SubOperator.blockDiagonal layout [ "[0].Bias" ] hessian |> ignore)
+
+[<Fact>]
 let ``wrong indices and a layout of other parameters are refused`` () =
     let operator = LinearOperator.ofDense 2 3 (normal 6 [ 2; 3 ])
 
