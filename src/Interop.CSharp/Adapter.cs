@@ -92,6 +92,16 @@ internal static class Adapter
     public static Func<Tensor, Tensor> FromCore(FSharpFunc<CoreTensor, CoreTensor> f) =>
         x => new Tensor(f.Invoke(Tensor.Unwrap(x, nameof(x))));
 
+    /// <summary>A core function that writes into an array, for C#.</summary>
+    /// <param name="f">Any function.</param>
+    /// <returns>The same function on facade tensors.</returns>
+    public static Action<Tensor, double[]> FromCoreInto(FSharpFunc<CoreTensor, FSharpFunc<double[], Unit>> f) =>
+        (x, target) =>
+        {
+            ArgumentNullException.ThrowIfNull(target);
+            f.Invoke(Tensor.Unwrap(x, nameof(x))).Invoke(target);
+        };
+
     /// <summary>A core function between flattened trees, for C#.</summary>
     /// <typeparam name="TIn">The type of the argument.</typeparam>
     /// <typeparam name="TOut">The type of the result.</typeparam>

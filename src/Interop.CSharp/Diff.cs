@@ -266,6 +266,17 @@ public static partial class Diff
         return Adapter.FromCore(CoreDiff.compile(Adapter.ToCore(f)));
     }
 
+    /// <summary>A compiled function that writes its result into an array of the caller, and allocates nothing for it.</summary>
+    /// <param name="f">Built from tensor operations and transformations; called once per shape.</param>
+    /// <returns>A function of the argument and of an array of exactly as many numbers as the result has; safe to call from several threads.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">On a call: the array has another length, or the argument belongs to a surrounding transformation.</exception>
+    public static Action<Tensor, double[]> CompileInto(Func<Tensor, Tensor> f)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        return Adapter.FromCoreInto(CoreDiff.compileInto(Adapter.ToCore(f)));
+    }
+
     /// <summary>The plan that Compile makes for a function, as text: operations, FLOPs, bytes, memory.</summary>
     /// <param name="f">From any shape to any shape.</param>
     /// <param name="x">An argument of the shape in question.</param>

@@ -93,6 +93,16 @@ public class DiffTests
     }
 
     [Fact]
+    public void CompileIntoWritesIntoTheArray()
+    {
+        var f = Diff.CompileInto(x => Diff.Grad(y => (y * y).Sum(), x));
+        var target = new double[2];
+        f(Tensor.FromArray(1.0, -3.0), target);
+        Assert.Equal([2.0, -6.0], target);
+        Assert.Contains("give an array of that length", Assert.Throws<HesseException>(() => f(Tensor.FromArray(1.0, 2.0, 3.0), target)).Message);
+    }
+
+    [Fact]
     public void CompileTracesOncePerShape()
     {
         var calls = 0;

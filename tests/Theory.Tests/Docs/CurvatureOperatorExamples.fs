@@ -81,7 +81,7 @@ let ``gradient covariance`` () =
 
 [<Fact>]
 let ``class and cross-class parts`` () =
-    let split = ClassSplit.ofRisk 1e-9 key risk layers
+    let split = ClassSplit.ofRisk ClassWeighting.Probability 1e-9 key risk layers
     let v = Array.create split.Total.Size 1.0
     holds (near (split.Total.Apply v) ((Curvature.gaussNewton risk layers).Apply v))
     holds (split.ClassMeans.Length = 3)
