@@ -26,7 +26,7 @@ module Preconditioner =
     /// <param name="damping">μ > 0.</param>
     /// <param name="operator">A without the damping, of size M.</param>
     /// <returns>A symmetric positive definite operator; it holds ℓ vectors.</returns>
-    /// <exception cref="T:Hesse.HesseException">ℓ is not in 1 .. M, μ is not above zero, or A is clearly not positive semi-definite.</exception>
+    /// <exception cref="T:Hesse.HesseException">ℓ is not in 1 .. M, μ is not above zero, or A is not symmetric or clearly not positive semi-definite.</exception>
     let nystrom (key: Key) (rank: int) (damping: float) (operator: LinearOperator) : LinearOperator =
         let m = operator.Size
 
@@ -34,6 +34,12 @@ module Preconditioner =
             raise (
                 HesseException
                     $"Preconditioner.nystrom: rank {rank} and damping {damping} for an operator of size {m}; want a rank in 1 .. {m} and a damping above zero"
+            )
+
+        if not operator.Symmetric then
+            raise (
+                HesseException
+                    $"Preconditioner.nystrom: operator '{operator.Name}' is not known to be symmetric; declare it with LinearOperator.assumeSymmetric if it is"
             )
 
         // Rows are the columns of the papers' tall matrices.

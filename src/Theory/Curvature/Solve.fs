@@ -76,6 +76,13 @@ module Solve =
                     $"Solve.{name}: {options.MaxSteps} steps and tolerance {options.Tolerance}; want at least one step and a tolerance of at least 0"
             )
 
+    let private checkSymmetric name (operator: LinearOperator) =
+        if not operator.Symmetric then
+            raise (
+                HesseException
+                    $"Solve.{name}: operator '{operator.Name}' is not known to be symmetric; declare it with LinearOperator.assumeSymmetric if it is (OperatorChecks.symmetric tests it), else use Solve.lsmr"
+            )
+
     /// The error for a system that was not solved: what happened, and what to do.
     let private explain name (operator: LinearOperator) (options: SolveOptions) (solution: Solution) =
         let what, advice =
@@ -120,7 +127,7 @@ module Solve =
     /// <param name="operator">A, of size M.</param>
     /// <param name="b">Length M.</param>
     /// <returns>x with A x = b, and its residual.</returns>
-    /// <exception cref="T:Hesse.HesseException">No convergence (unless the options allow it), or b does not fit.</exception>
+    /// <exception cref="T:Hesse.HesseException">No convergence (unless the options allow it), A is not symmetric, or b does not fit.</exception>
     let preconditionedConjugateGradient
         (options: SolveOptions)
         (preconditioner: LinearOperator)
@@ -129,6 +136,7 @@ module Solve =
         =
         let name = "conjugateGradient"
         check name options operator b
+        checkSymmetric name operator
         let limit = options.Tolerance * norm b
         let x, r = Array.zeroCreate<float> operator.Size, Array.copy b
         let mutable z = preconditioner.Apply r
@@ -173,7 +181,7 @@ module Solve =
     /// <param name="operator">A, of size M.</param>
     /// <param name="b">Length M.</param>
     /// <returns>x with A x = b, and its residual.</returns>
-    /// <exception cref="T:Hesse.HesseException">No convergence (unless the options allow it), or b does not fit.</exception>
+    /// <exception cref="T:Hesse.HesseException">No convergence (unless the options allow it), A is not symmetric, or b does not fit.</exception>
     let conjugateGradient (options: SolveOptions) (operator: LinearOperator) (b: float[]) : Solution =
         preconditionedConjugateGradient options (LinearOperator.identity operator.Size) operator b
 
@@ -182,9 +190,10 @@ module Solve =
     /// <param name="operator">A, of size M.</param>
     /// <param name="b">Length M.</param>
     /// <returns>x with A x = b, and its residual.</returns>
-    /// <exception cref="T:Hesse.HesseException">No convergence (unless the options allow it), or b does not fit.</exception>
+    /// <exception cref="T:Hesse.HesseException">No convergence (unless the options allow it), A is not symmetric, or b does not fit.</exception>
     let minres (options: SolveOptions) (operator: LinearOperator) (b: float[]) : Solution =
         check "minres" options operator b
+        checkSymmetric "minres" operator
         let m = operator.Size
         let size = norm b
         let x = Array.zeroCreate<float> m

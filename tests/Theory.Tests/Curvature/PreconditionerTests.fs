@@ -75,3 +75,7 @@ let ``what cannot be preconditioned is refused`` () =
 
     fails [ "is not positive semi-definite"; "Gauss–Newton" ] (fun () ->
         Preconditioner.nystrom (Random.key 7) 5 0.1 -A |> ignore)
+
+    fails [ "'matrix' is not known to be symmetric" ] (fun () ->
+        Preconditioner.nystrom (Random.key 7) 2 0.1 (LinearOperator.ofDense 2 2 (normal 12 [ 2; 2 ]))
+        |> ignore)

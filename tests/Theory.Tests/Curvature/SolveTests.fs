@@ -129,6 +129,17 @@ let ``what does not converge is an error that says what to do, or a result that 
     fails [ "0 steps" ] (fun () -> Solve.minres { options with MaxSteps = 0 } singular b3 |> ignore)
 
 [<Fact>]
+let ``methods for symmetric operators refuse others by name`` () =
+    let a, _ = withEigenvalues 21 [| 1.0; 2.0; 3.0 |]
+    let dense, b = (LinearOperator.ofDense 3 3 a).Named "mixed", normal 22 [ 3 ]
+
+    for solver in [ Solve.conjugateGradient options; Solve.minres options ] do
+        fails [ "'mixed' is not known to be symmetric"; "LinearOperator.assumeSymmetric"; "Solve.lsmr" ] (fun () ->
+            solver dense b |> ignore)
+
+        close 1e-9 (solved a b) (solver (LinearOperator.assumeSymmetric dense) b).Vector
+
+[<Fact>]
 let ``the truncated Neumann series is its sum`` () =
     let _, A = withEigenvalues 17 [| 0.5; 1.0; 1.5 |]
     let b = normal 18 [ 3 ]
