@@ -51,6 +51,29 @@ public sealed unsafe class GemmTests
     }
 
     [Fact]
+    public void SpansGiveTheSameProductAndAreChecked()
+    {
+        double[] a = TestData.Normal(new Random(3), 40);
+        double[] b = TestData.Normal(new Random(4), 40);
+        foreach (bool transA in (bool[])[false, true])
+        {
+            foreach (bool transB in (bool[])[false, true])
+            {
+                double[] c = new double[3 * 4];
+                Gemm.Multiply(transA, transB, 3, 4, 5, a, 6, b, 7, c, 4);
+                TestData.Near(Loops(transA, transB, 3, 4, 5, a, 6, b, 7), c, 1e-14);
+            }
+        }
+
+        foreach ((int rows, int columns, int stride) in ((int, int, int)[])[(6, 7, 7), (3, 5, 4), (-1, 2, 2)])
+        {
+            HesseException e = Assert.Throws<HesseException>(
+                () => Gemm.Multiply(false, false, rows, 2, columns, a, stride, b, 2, new double[80], 2));
+            Assert.Contains("a is [", e.Message);
+        }
+    }
+
+    [Fact]
     public void BatchesWithStridesAndSharedOperandsMatch()
     {
         Random random = new(8);

@@ -1,3 +1,4 @@
+using System;
 using System.Numerics;
 
 namespace Hesse.Kernels;
@@ -36,6 +37,50 @@ public static unsafe class Gemm
     public static void Multiply(
         bool transA, bool transB, int m, int n, int k, float* a, int lda, float* b, int ldb, float* c, int ldc) =>
         Run(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+
+    /// <summary>c = op(a) op(b) on spans, where op transposes when its flag is set.</summary>
+    /// <param name="transA">Whether a is stored k × m.</param>
+    /// <param name="transB">Whether b is stored n × k.</param>
+    /// <param name="m">Rows of op(a) and c.</param>
+    /// <param name="n">Columns of op(b) and c.</param>
+    /// <param name="k">Columns of op(a), rows of op(b); 0 gives zeros.</param>
+    /// <param name="a">Left matrix.</param>
+    /// <param name="lda">Elements between stored rows of a.</param>
+    /// <param name="b">Right matrix.</param>
+    /// <param name="ldb">Elements between stored rows of b.</param>
+    /// <param name="c">Result; must not overlap a or b.</param>
+    /// <param name="ldc">Elements between rows of c.</param>
+    /// <exception cref="HesseException">A size is negative, a stride is shorter than a row, or a span is shorter than its matrix.</exception>
+    public static void Multiply(
+        bool transA,
+        bool transB,
+        int m,
+        int n,
+        int k,
+        ReadOnlySpan<double> a,
+        int lda,
+        ReadOnlySpan<double> b,
+        int ldb,
+        Span<double> c,
+        int ldc)
+    {
+        Check("a", a.Length, transA ? k : m, transA ? m : k, lda);
+        Check("b", b.Length, transB ? n : k, transB ? k : n, ldb);
+        Check("c", c.Length, m, n, ldc);
+        fixed (double* left = a, right = b, result = c)
+        {
+            Multiply(transA, transB, m, n, k, left, lda, right, ldb, result, ldc);
+        }
+    }
+
+    private static void Check(string name, int length, int rows, int columns, int stride)
+    {
+        if (rows < 0 || columns < 0 || stride < columns || (rows > 0 && ((long)(rows - 1) * stride) + columns > length))
+        {
+            throw new HesseException(
+                $"Gemm.Multiply: {name} is [{rows}; {columns}] with {stride} elements between rows, in a span of {length}; wanted sizes of at least 0, a stride of at least a row, and a span that holds the matrix");
+        }
+    }
 
     /// <summary>The product in either precision; a share of a larger one stays on its thread.</summary>
     internal static void Run<T>(

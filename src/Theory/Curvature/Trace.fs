@@ -2,36 +2,6 @@ namespace Hesse.Theory
 
 open Hesse
 
-/// A Monte-Carlo estimate.
-type Estimate = {
-    /// Mean over the samples.
-    Mean: float
-    /// Standard error of the mean: sample deviation / √samples.
-    StandardError: float
-    /// Number of independent samples.
-    Samples: int
-}
-
-/// Estimates from independent samples.
-[<RequireQualifiedAccess>]
-module Estimate =
-    /// <summary>Mean and standard error of independent samples.</summary>
-    /// <param name="samples">At least two.</param>
-    /// <returns>The estimate.</returns>
-    /// <exception cref="T:Hesse.HesseException">Fewer than two samples.</exception>
-    let ofSamples (samples: float[]) : Estimate =
-        let n = samples.Length
-
-        if n < 2 then
-            raise (
-                HesseException $"Estimate.ofSamples: {n} sample(s), wanted at least 2; a standard error needs a spread"
-            )
-
-        let mean = Array.average samples
-        let variance = (samples |> Array.sumBy (fun x -> (x - mean) * (x - mean))) / float (n - 1)
-
-        { Mean = mean; StandardError = sqrt (variance / float n); Samples = n }
-
 /// Trace of a symmetric operator from its products.
 [<RequireQualifiedAccess>]
 module Trace =
@@ -48,3 +18,4 @@ module Trace =
             let v = (Random.rademacher probeKey [ operator.Size ]).toArray()
             Array.fold2 (fun sum a b -> sum + a * b) 0.0 v (operator.Apply v))
         |> Estimate.ofSamples
+        |> Estimate.cost probes key

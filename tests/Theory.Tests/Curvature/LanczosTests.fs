@@ -3,18 +3,10 @@ module Hesse.Theory.Tests.Curvature.LanczosTests
 open System
 open Xunit
 open Hesse
-open Hesse.Kernels
 open Hesse.Theory
-
-/// A symmetric matrix with given eigenvalues and random eigenvectors.
-let private withSpectrum seed (values: float[]) =
-    let n = values.Length
-    let struct (q, _) = LinearAlgebra.Qr((Random.normal (Random.key seed) [ n; n ]).toArray(), n, n)
-    let basis = Tensor.create [ n; n ] q
-    (Tensor.matmul (basis * Tensor.ofArray values) (Tensor.transpose basis)).toArray()
+open Hesse.Theory.Tests.Curvature.Matrices
 
 let private start seed n = (Random.normal (Random.key seed) [ n ]).toArray()
-let private dot (a: float[]) (b: float[]) = Array.fold2 (fun s x y -> s + x * y) 0.0 a b
 
 [<Fact>]
 let ``all steps of a full Krylov space give the spectrum`` () =
@@ -68,6 +60,67 @@ let ``residual norms are those of the Ritz vectors and bound the error`` () =
 
     // Twenty steps are not enough for all five: the bound must say so.
     Assert.True(ritz.Residuals[4] > 1e-3)
+
+[<Fact>]
+let ``the other end of the spectrum`` () =
+    let values = Array.init 40 (fun i -> float (i * i))
+    let factorisation = Lanczos.factorise (conjugated 21 values) (start 22 40) 40
+    let ritz = Lanczos.smallest factorisation 3
+    Array.iter2 (fun (a: float) (b: float) -> Assert.Equal(a, b, 8)) [| 4.0; 1.0; 0.0 |] ritz.Values
+
+[<Fact>]
+let ``selective orthogonalisation gives the same T, half orthogonal vectors and no copies`` () =
+    let values = Array.init 300 (fun i -> if i < 3 then 50.0 - 10.0 * float i else float i / 300.0)
+    let operator = conjugated 23 values
+    let start = start 24 300
+    let full = Lanczos.run Reorthogonalisation.Full operator start 70 ignore
+    let selective = Lanczos.run Reorthogonalisation.Selective operator start 70 ignore
+
+    Assert.True(
+        3 * selective.Orthogonalisations < 2 * full.Orthogonalisations,
+        $"{selective.Orthogonalisations} against {full.Orthogonalisations}"
+    )
+
+    let q = Array.init 70 (fun i -> Array.sub selective.Rows (300 * i) 300)
+
+    let worst =
+        Seq.max (
+            seq {
+                for i in 0..69 do
+                    for j in 0 .. i - 1 -> abs (dot q[i] q[j])
+            }
+        )
+
+    Assert.True(worst < 1e-7, $"{worst}")
+
+    let eigen (run: LanczosRun) =
+        let struct (values, _) =
+            Hesse.Kernels.LinearAlgebra.SymmetricTridiagonalEigen(run.Diagonal, run.OffDiagonal)
+
+        values
+
+    let a, b = eigen full, eigen selective
+    Assert.Equal(3, b |> Array.filter (fun x -> x > 2.0) |> Array.length)
+    Array.iter2 (fun (x: float) (y: float) -> Assert.Equal(x, y, 11)) (Array.skip 60 a) (Array.skip 60 b)
+
+[<Fact>]
+let ``a run can be watched and cancelled`` () =
+    let operator = conjugated 25 (Array.init 30 float)
+    use source = new System.Threading.CancellationTokenSource()
+    let seen = ResizeArray<int>()
+
+    let watch products =
+        seen.Add products
+
+        if products = 4 then
+            source.Cancel()
+
+    Assert.Throws<OperationCanceledException>(fun () ->
+        Lanczos.factoriseWith Reorthogonalisation.Selective watch source.Token operator (start 26 30) 20
+        |> ignore)
+    |> ignore
+
+    Assert.Equal<int[]>([| 1; 2; 3; 4 |], seen.ToArray())
 
 [<Fact>]
 let ``the zero operator has the single Ritz value zero`` () =

@@ -5,16 +5,6 @@ open Hesse
 open Hesse.Theory
 
 [<Fact>]
-let ``mean and standard error of samples`` () =
-    let e = Estimate.ofSamples [| 1.0; 2.0; 3.0; 6.0 |]
-    Assert.Equal(3.0, e.Mean)
-    // Sample variance 14/3, over 4.
-    Assert.Equal(sqrt (14.0 / 12.0), e.StandardError, 14)
-    Assert.Equal(4, e.Samples)
-    let error = Assert.Throws<HesseException>(fun () -> Estimate.ofSamples [| 1.0 |] |> ignore)
-    Assert.Contains("at least 2", error.Message)
-
-[<Fact>]
 let ``the trace of a diagonal operator has no error`` () =
     let a = Array.init 25 (fun q -> if q % 6 = 0 then float (q / 6 + 1) else 0.0)
     let e = Trace.hutchinson (LinearOperator.ofMatrix 5 a) (Random.key 1) 3
