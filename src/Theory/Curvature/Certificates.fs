@@ -9,9 +9,10 @@ open MathNet.Numerics.Distributions
 type Certainty =
     /// The value lies in the interval by a theorem, up to rounding.
     | Rigorous
-    /// The interval covers the value with this probability: Student's t over independent probes.
+    /// The interval covers the value with this probability: Student's t over independent probes. It is exact for normal samples; a handful of probes
+    /// of a skew law cover a little less (0.88 for 0.95 has been seen with four).
     | Confidence of level: float
-    /// The interval comes from an error estimate without a theorem about its coverage.
+    /// The interval comes from an error estimate without a theorem about its coverage; XTrace's with 12 products has covered 0.8 to 0.9 for 0.95.
     | Heuristic of level: float
 
 /// A number with its certificate: an interval, what kind of interval it is, and what it took.

@@ -214,6 +214,67 @@ module Lanczos =
             Orthogonalisations = work
         }
 
+    /// Runs from several starts at once, so that one batched product serves a step of all; each as `run` with full orthogonalisation.
+    let internal runTogether (operator: LinearOperator) (starts: float[][]) (steps: int) : LanczosRun[] =
+        let size = operator.Size
+        let limit = min steps size
+        let lengths = starts |> Array.map (fun start -> checkStart operator start steps)
+        let bases = starts |> Array.map (fun _ -> Array.zeroCreate<float>(limit * size))
+
+        Array.iteri2
+            (fun p start length -> Array.blit (Vectors.scaled (1.0 / length) start) 0 bases[p] 0 size)
+            starts
+            lengths
+
+        let alpha, beta =
+            starts |> Array.map (fun _ -> ResizeArray<float>()), starts |> Array.map (fun _ -> ResizeArray<float>())
+
+        let rest = Array.create starts.Length Double.PositiveInfinity
+        let scale = Array.zeroCreate<float> starts.Length
+        let work = Array.zeroCreate<int> starts.Length
+        let running p = alpha[p].Count < limit && rest[p] > negligible * scale[p]
+
+        while Array.exists running [| 0 .. starts.Length - 1 |] do
+            // Those that have ended are multiplied once more, so that all batches have one size, and one plan.
+            let last p = if running p then alpha[p].Count else alpha[p].Count - 1
+            let block = Array.zeroCreate<float>(starts.Length * size)
+            bases |> Array.iteri (fun p basis -> Array.Copy(basis, last p * size, block, p * size, size))
+            let images = Vectors.products operator block starts.Length
+
+            for p in Seq.filter running [ 0 .. starts.Length - 1 ] do
+                let j = alpha[p].Count
+
+                if j > 0 then
+                    beta[p].Add rest[p]
+
+                let mutable diagonal = 0.0
+
+                for _ in 1..2 do
+                    let coefficients = Vectors.gram size bases[p] 0 (j + 1) images p 1
+                    Vectors.subtract size bases[p] 0 (j + 1) coefficients images p 1
+                    diagonal <- diagonal + coefficients[j]
+                    work[p] <- work[p] + j + 1
+
+                alpha[p].Add diagonal
+                scale[p] <- Array.max [| scale[p]; abs diagonal; (if j > 0 then beta[p].[j - 1] else 0.0) |]
+                rest[p] <- Vectors.rowNorm size images p
+
+                if running p then
+                    Array.Copy(images, p * size, bases[p], (j + 1) * size, size)
+                    Vectors.scaleRow size bases[p] (j + 1) (1.0 / rest[p])
+
+        Array.init starts.Length (fun p -> {
+            Diagonal = alpha[p].ToArray()
+            OffDiagonal = beta[p].ToArray()
+            Rest =
+                if rest[p] > negligible * scale[p] && alpha[p].Count < size then
+                    rest[p]
+                else
+                    0.0
+            Rows = bases[p]
+            Orthogonalisations = work[p]
+        })
+
     let private factorisation size (run: LanczosRun) = {
         Alpha = run.Diagonal
         Beta = run.OffDiagonal

@@ -60,3 +60,41 @@ let ``random spaces overlap by the ratio of the dimensions`` () =
         Array.init count (fun c -> (Random.normal (Random.fold c (Random.key seed)) [ 400 ]).toArray())
 
     Assert.InRange(Spectrum.overlap (vectors 1 10) (vectors 2 40), 0.07, 0.13)
+
+[<Fact>]
+let ``principal angles, small ones to all digits`` () =
+    let e i = Array.init 7 (fun j -> if i = j then 1.0 else 0.0)
+    let tilt angle a b = Array.map2 (fun x y -> cos angle * x + sin angle * y) a b
+    let angles = [| 1e-9; 0.3; 1.2 |]
+    let space = [| e 0; e 1; e 2 |]
+    let other = [| tilt angles[2] (e 2) (e 5); tilt angles[0] (e 0) (e 3); tilt angles[1] (e 1) (e 4); e 6 |]
+
+    for found in [ Spectrum.principalAngles space other; Spectrum.principalAngles other space ] do
+        Array.iter2 (fun (a: float) b -> Assert.Equal(1.0, a / b, 6)) found angles
+
+    Assert.Equal(1e-9, (Spectrum.principalAngles space other)[0], 15)
+    Assert.Equal(Math.PI / 2.0, (Spectrum.principalAngles [| e 0 |] [| e 1 |])[0], 14)
+    let mean = angles |> Array.averageBy (fun a -> cos a * cos a)
+    Assert.Equal(mean, Spectrum.overlap space other, 12)
+
+[<Fact>]
+let ``participation and localisation`` () =
+    Assert.Equal(5.0, Spectrum.participationRatio (Array.create 5 0.3), 12)
+    Assert.Equal(1.0, Spectrum.participationRatio [| 0.0; 4.0; 0.0 |], 12)
+    Assert.Equal(1.0, Spectrum.localisation [| 0.0; -3.0; 0.0 |], 12)
+    Assert.Equal(0.01, Spectrum.localisation (Array.create 100 2.0), 12)
+    let random = (Random.normal (Random.key 5) [ 20000 ]).toArray()
+    Assert.InRange(20000.0 * Spectrum.localisation random, 2.8, 3.2)
+
+[<Fact>]
+let ``dependent vectors span no space of their number`` () =
+    let message f = (Assert.Throws<HesseException>(fun () -> f () |> ignore)).Message
+    let v = [| 1.0; 2.0; 3.0 |]
+
+    Assert.Contains(
+        "dimension 1",
+        message (fun () -> Spectrum.principalAngles [| v; Array.map (fun x -> 2.0 * x) v |] [| v |])
+    )
+
+    Assert.Contains("without vectors", message (fun () -> Spectrum.overlap [||] [| v |]))
+    Assert.Contains("one length", message (fun () -> Spectrum.principalAngles [| v |] [| [| 1.0; 0.0 |] |]))
