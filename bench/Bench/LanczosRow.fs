@@ -1,59 +1,9 @@
 /// The spectral density of a Hessian by stochastic Lanczos quadrature.
 module Hesse.Bench.LanczosRow
 
-open System
-open System.Numerics.Tensors
 open Hesse
 open Hesse.Bench.Networks
 open Hesse.Theory
-
-/// All probes take each step together, so that one product serves them; otherwise as `Lanczos.factorise`.
-let private together (operator: LinearOperator) (starts: float[][]) (steps: int) : LanczosFactorisation[] =
-    let size = operator.Size
-    let dot (a: float[]) (b: float[]) = TensorPrimitives.Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
-
-    let unit (v: float[]) (length: float) =
-        let u = Array.zeroCreate<float> size
-        TensorPrimitives.Divide(ReadOnlySpan<float> v, length, Span<float> u)
-        u
-
-    let norm v = sqrt (dot v v)
-    let bases = starts |> Array.map (fun v -> ResizeArray [ unit v (norm v) ])
-    let alpha = starts |> Array.map (fun _ -> Array.zeroCreate<float> steps)
-    let beta = starts |> Array.map (fun _ -> Array.zeroCreate<float> steps)
-
-    for s in 0 .. steps - 1 do
-        let products = operator.ApplyRows (bases |> Array.collect (fun b -> b[s])) starts.Length
-
-        bases
-        |> Array.iteri (fun p basis ->
-            let w = Array.sub products (p * size) size
-            alpha[p][s] <- dot basis[s] w
-
-            for _ in 1..2 do
-                for q in basis do
-                    TensorPrimitives.MultiplyAdd(
-                        ReadOnlySpan<float> q,
-                        -(dot q w),
-                        ReadOnlySpan<float> w,
-                        Span<float> w
-                    )
-
-            beta[p][s] <- norm w
-
-            if s < steps - 1 then
-                basis.Add(unit w (beta[p].[s])))
-
-    Array.map3
-        (fun a (b: float[]) (basis: ResizeArray<float[]>) -> {
-            Alpha = a
-            Beta = b[.. steps - 2]
-            Remainder = b[steps - 1]
-            Basis = basis.ToArray()
-        })
-        alpha
-        beta
-        bases
 
 /// What can be compared. Single Ritz values inside the spectrum depend on the last bits of the products, moments do not: the
 /// largest |node| ρ, and M ρ times the moments of order 1 to 20 of λ/ρ for each probe, which all are of the size of ρ.
@@ -79,13 +29,16 @@ let row (data: Tensor * Tensor) (probes: int) (steps: int) : Row =
     let hosted = starts |> Array.map (fun t -> t.toArray ())
 
     let probeByProbe () =
-        let density = SpectralDensity.estimate operator key probes steps
-        summary operator.Size density.Nodes density.Weights
+        let rules =
+            hosted |> Array.map (fun start -> Lanczos.tridiagonalEigen (Lanczos.factorise operator start steps))
 
-    let allTogether () =
-        let rules = together operator hosted steps |> Array.map Lanczos.tridiagonalEigen
         let squares (_, first, _) = Array.map (fun c -> c * c) first
         summary operator.Size (rules |> Array.map (fun (nodes, _, _) -> nodes)) (Array.map squares rules)
+
+    // With bases of this size, the estimate multiplies the vectors of all probes at once.
+    let allTogether () =
+        let density = SpectralDensity.estimate operator key probes steps
+        summary operator.Size density.Nodes density.Weights
 
     let theta, unravel = Tree.ravel parameters
     let product = Diff.vmap (fun v -> Diff.hvp (fun t -> loss (unravel t)) theta v)

@@ -37,6 +37,56 @@ module CrossCheck =
                 $"{name}: {exact:G12} is outside of [{estimate.Lower:G12}; {estimate.Upper:G12}] ({estimate.Certainty}, estimate {estimate.Value:G12})"
             ]
 
+    /// <summary>What is wrong with an estimate of Σ f(λ): of the trace (f = id), a log-determinant (log) or a squared Frobenius norm.</summary>
+    /// <param name="name">What it estimates, for the message.</param>
+    /// <param name="f">A function of an eigenvalue.</param>
+    /// <param name="operator">A, of size at most 2000.</param>
+    /// <param name="estimate">The estimate.</param>
+    /// <returns>Nothing when the dense value lies in the interval, else a line.</returns>
+    /// <exception cref="T:Hesse.HesseException">The operator is too large.</exception>
+    let sum (name: string) (f: float -> float) (operator: LinearOperator) (estimate: Estimate) : string list =
+        let terms = spectrum operator |> Array.map f
+        value name (Array.sum terms) (rounding terms) estimate
+
+    /// <summary>What is wrong with the estimate of a diagonal: elements off by more than six standard errors.</summary>
+    /// <param name="operator">A, of size at most 2000.</param>
+    /// <param name="estimate">From <c>Diagonal</c>.</param>
+    /// <returns>A line for each such element. Single intervals of level 0.95 miss one element in twenty by right.</returns>
+    /// <exception cref="T:Hesse.HesseException">The operator is too large.</exception>
+    let diagonal (operator: LinearOperator) (estimate: VectorEstimate) : string list =
+        let exact = spectrum operator
+        let size = operator.Size
+        let dense = LinearOperator.toDense 64 operator
+
+        [
+            for i in 0 .. size - 1 do
+                let off = abs (dense[i * size + i] - estimate.Values[i])
+
+                if off > 6.0 * estimate.StandardErrors[i] + rounding exact then
+                    $"diagonal element {i}: {dense[i * size + i]:G12}, and {estimate.Values[i]:G12} ± {estimate.StandardErrors[i]:G3} was estimated"
+        ]
+
+    /// <summary>What is wrong with a density: whether it is farther from the dense spectrum than its Wasserstein bound says.</summary>
+    /// <param name="level">The probability with which the bound is to hold.</param>
+    /// <param name="operator">A, of size at most 2000.</param>
+    /// <param name="density">From <c>SpectralDensity.estimate</c>.</param>
+    /// <returns>Nothing, or a line.</returns>
+    /// <exception cref="T:Hesse.HesseException">The operator is too large.</exception>
+    let density (level: float) (operator: LinearOperator) (density: SpectralDensity) : string list =
+        let exact = spectrum operator
+        let nodes = Array.concat density.Nodes
+        let slack = rounding exact
+        let interval = min (Array.last exact) (Array.min nodes) - slack, max exact[0] (Array.max nodes) + slack
+        let bound = SpectralDensity.wassersteinBound level interval density
+        let distance = SpectralDensity.distance exact density
+
+        if distance <= bound + slack then
+            []
+        else
+            [
+                $"the density is {distance:G6} from the spectrum in Wasserstein's distance, and the bound of level {level} is {bound:G6}"
+            ]
+
     /// <summary>What is wrong with a solution of an eigenvalue problem: intervals without an eigenvalue, wanted eigenvalues that were missed, and
     /// gaps that are not there.</summary>
     /// <param name="part">What had been asked for.</param>

@@ -116,23 +116,37 @@ module internal RestartedLanczos =
             let sums = Vectors.gram size rows 0 known images 0 count
             Vectors.subtract size rows 0 known sums images 0 count
 
+            let after = min count (size - known)
+            let couplings = Array2D.zeroCreate after count
+            // The parts outside of the basis become the next block, one orthonormal row after the other.
+            let mutable made = 0
+
             for c in 0 .. count - 1 do
-                let column = Array.init known (fun i -> sums[i * count + c])
-                Vectors.orthogonalise size rows known images c column |> ignore
+                let inside = Array.zeroCreate (known + made)
+                let rest = Vectors.orthogonalise size rows (known + made) images c inside
 
                 for i in locked .. known - 1 do
-                    let earlier = t[filled + c, i]
+                    let earlier, entry = t[filled + c, i], sums[i * count + c] + inside[i]
                     let isKnown = i < filled && i >= filled - last
-                    t[i, filled + c] <- column[i]
+                    t[i, filled + c] <- entry
 
                     if i < filled then
-                        t[filled + c, i] <- column[i]
+                        t[filled + c, i] <- entry
 
-                    scale <- max scale (abs column[i])
+                    scale <- max scale (abs entry)
                     // What the last block's products said of this entry; another value now means another operator.
-                    if isKnown && abs (earlier - column[i]) > 1e-4 * scale then
+                    if isKnown && abs (earlier - entry) > 1e-4 * scale then
                         Vectors.fail
-                            $"{problem.Name}: the operator is not symmetric, or its products change from call to call: one entry of its projection is {earlier:G6} and {column[i]:G6}; use a symmetric, deterministic operator"
+                            $"{problem.Name}: the operator is not symmetric, or its products change from call to call: one entry of its projection is {earlier:G6} and {entry:G6}; use a symmetric, deterministic operator"
+
+                for a in 0 .. made - 1 do
+                    couplings[a, c] <- inside[known + a]
+
+                if made < after && rest > 1e-13 * scale then
+                    couplings[made, c] <- rest
+                    Array.blit images (c * size) rows ((known + made) * size) size
+                    Vectors.scaleRow size rows (known + made) (1.0 / rest)
+                    made <- made + 1
 
             for a in 0 .. count - 1 do
                 for b in 0 .. a - 1 do
@@ -147,23 +161,8 @@ module internal RestartedLanczos =
 
             filled <- known
             last <- count
-            next <- min count (size - filled)
-            coupling <- Array2D.zeroCreate next count
-            // The part outside of the basis, one orthonormal row after the other. The coupling has as many rows as the next block has vectors.
-            let mutable made = 0
-
-            for c in 0 .. count - 1 do
-                let among = Array.zeroCreate (filled + made)
-                let rest = Vectors.orthogonalise size rows (filled + made) images c among
-
-                for a in 0 .. made - 1 do
-                    coupling[a, c] <- among[filled + a]
-
-                if made < next && rest > 1e-13 * scale then
-                    coupling[made, c] <- rest
-                    Array.blit images (c * size) rows ((filled + made) * size) size
-                    Vectors.scaleRow size rows (filled + made) (1.0 / rest)
-                    made <- made + 1
+            next <- after
+            coupling <- couplings
 
             // An invariant space goes on with vectors that it does not couple to.
             for a in made .. next - 1 do

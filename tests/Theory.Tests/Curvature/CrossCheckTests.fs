@@ -32,3 +32,26 @@ let ``the cross-check finds wrong pairs`` () =
     Assert.Contains("CrossCheck: ", message (fun () -> CrossCheck.require faults))
     let large = LinearOperator.ofFunction 2001 id
     Assert.Contains("at most 2000", message (fun () -> CrossCheck.spectrum large))
+
+[<Fact>]
+let ``sums, diagonals and densities are held against the dense spectrum`` () =
+    let values = Array.init 60 (fun i -> 1.0 + cos (float i) + (if i = 0 then 5.0 else 0.0))
+    let operator = conjugated 16 values
+    let trace = Trace.xTrace operator (Random.key 4) 30
+    Assert.Empty(CrossCheck.sum "trace" id operator (Trace.hutchinson operator (Random.key 4) 30))
+    let wrong = { trace with Lower = trace.Value + 1.0; Upper = trace.Value + 2.0 }
+    Assert.Contains("trace: ", List.exactlyOne (CrossCheck.sum "trace" id operator wrong))
+    let diagonal = Diagonal.hutchinson operator (Random.key 5) 12
+    Assert.Empty(CrossCheck.diagonal operator diagonal)
+    Assert.Empty(CrossCheck.diagonal operator (Diagonal.exact operator))
+    let moved = { diagonal with Values = Array.map (fun x -> x + 30.0) diagonal.Values }
+    Assert.Equal(60, (CrossCheck.diagonal operator moved).Length)
+    let density = SpectralDensity.estimate operator (Random.key 6) 8 20
+    Assert.Empty(CrossCheck.density 0.95 operator density)
+
+    let shifted = {
+        density with
+            Nodes = density.Nodes |> Array.map (Array.map (fun x -> x + 20.0))
+    }
+
+    Assert.Contains("Wasserstein", List.exactlyOne (CrossCheck.density 0.95 operator shifted))
