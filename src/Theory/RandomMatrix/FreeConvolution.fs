@@ -11,12 +11,12 @@ module FreeConvolution =
     let private real (x: float) = Complex(x, 0.0)
 
     /// The fixed point of an analytic self-map of the upper half-plane, by iteration with Steffensen's acceleration; None if it does not settle.
-    let private fixedPoint (inside: Complex -> bool) (map: Complex -> Complex) (start: Complex) : Complex option =
+    let private fixedPoint limit (inside: Complex -> bool) (map: Complex -> Complex) (start: Complex) : Complex option =
         let mutable w = start
         let mutable result = None
         let mutable steps = 0
 
-        while result.IsNone && steps < 400 do
+        while result.IsNone && steps < limit do
             let first = map w
             let second = map first
             let change = first - w
@@ -35,7 +35,7 @@ module FreeConvolution =
 
                 let next = if better then accelerated else second
 
-                if Complex.Abs(next - w) <= 2e-15 * Complex.Abs w then
+                if Complex.Abs(next - w) <= 1e-14 * Complex.Abs w then
                     result <- Some next
 
                 w <- next
@@ -44,10 +44,10 @@ module FreeConvolution =
         match result with
         | Some _ -> result
         // Rounding may leave last digits that flicker, more of them next to an edge, where the equation nearly has a double root.
-        | None when Complex.Abs(map w - w) <= 1e-7 * Complex.Abs w -> Some w
+        | None when limit > 100 && Complex.Abs(map w - w) <= 1e-7 * Complex.Abs w -> Some w
         | None -> None
 
-    /// The solution at z by continuation down from a larger imaginary part, where the map contracts strongly.
+    /// The solution at z: directly, as for most points; else by continuation down from a larger imaginary part, where the map contracts strongly.
     let private descend
         (scale: float)
         inside
@@ -55,18 +55,23 @@ module FreeConvolution =
         (start: Complex -> Complex)
         (z: Complex)
         =
-        let mutable height = max z.Imaginary scale
-        let mutable w = start (Complex(z.Real, height))
-        let mutable last = None
-        let mutable finished = false
+        let above = Complex(z.Real, max z.Imaginary scale)
 
-        while not finished do
-            last <- fixedPoint inside (map (Complex(z.Real, height))) w
-            w <- defaultArg last w
-            finished <- height <= z.Imaginary
-            height <- max z.Imaginary (0.1 * height)
+        match fixedPoint 80 inside (map z) (start above) with
+        | Some w -> Some w
+        | None ->
+            let mutable height = above.Imaginary
+            let mutable w = start above
+            let mutable last = None
+            let mutable finished = false
 
-        last
+            while not finished do
+                last <- fixedPoint 400 inside (map (Complex(z.Real, height))) w
+                w <- defaultArg last w
+                finished <- height <= z.Imaginary
+                height <- max z.Imaginary (0.1 * height)
+
+            last
 
     /// Edges of the support: where the density, as a function on a range, rises above `threshold` or falls below it.
     let private supportOf (density: float -> float) (low: float) (high: float) : (float * float)[] =

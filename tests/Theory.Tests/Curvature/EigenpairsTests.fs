@@ -209,6 +209,27 @@ let ``what has not converged says so`` () =
     Assert.Contains([| 0..199 |], fun i -> low <= float i && float i <= high)
 
 [<Fact>]
+let ``products in float32 leave an honest residual`` () =
+    let n = 40
+    let loss (w: Tensor) = Tensor.sum (Tensor.exp w) + 0.5 * Tensor.sum w * Tensor.sum w
+    let point = Random.normal (Random.key 18) [ n ]
+    let double = Eigenpairs.compute (options 2 SpectrumPart.Largest) (LinearOperator.hessian loss point)
+    let operator = LinearOperator.hessian loss (Tensor.toFloat32 point)
+    let single = Eigenpairs.compute { options 2 SpectrumPart.Largest with Tolerance = 1e-5 } operator
+    Assert.True single.Converged
+
+    for a, b in Array.zip double.Pairs single.Pairs do
+        Assert.InRange(b.Residual / a.Value, 1e-9, 1e-5)
+        Assert.Equal(1.0, b.Value / a.Value, 5)
+
+    // What float32 cannot reach is not claimed, and the run ends all the same.
+    let strict =
+        Eigenpairs.compute { options 1 SpectrumPart.Largest with Tolerance = 1e-12; MaxProducts = 200 } operator
+
+    Assert.False strict.Converged
+    Assert.InRange(strict.Pairs[0].Residual / strict.Pairs[0].Value, 1e-9, 1e-5)
+
+[<Fact>]
 let ``progress is told, and a run can be cancelled`` () =
     let operator = conjugated 11 mixed
     let seen = ResizeArray<EigenProgress>()

@@ -7,7 +7,7 @@ open Hesse.Theory
 
 /// ∫ x dF and ∫ x² dF by parts from the distribution.
 let private moments (cdf: float -> float) low high =
-    let count = 400
+    let count = 120
     let h = (high - low) / float count
     let nodes = Array.init count (fun i -> low + h * (float i + 0.5))
     let f = nodes |> Array.map cdf
