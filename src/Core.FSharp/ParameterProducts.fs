@@ -2,6 +2,7 @@ namespace Hesse
 
 /// A product in which parameters of a function meet something else: the gradient of any scalar with respect to parameter (d, i, o) is
 /// Σ_r a[d, r, i] · g[d, r, o], with a what the parameters are multiplied with and g the gradient with respect to the product.
+[<RequireQualifiedAccess>]
 type ObservedProduct = {
     /// Place of parameter (d, i, o) in the raveled parameters; row-major [Groups; Inputs; Outputs], all different.
     Positions: int[]
@@ -18,6 +19,7 @@ type ObservedProduct = {
 }
 
 /// Parameters that meet nothing in a product of which `ObservedProduct` could speak.
+[<RequireQualifiedAccess>]
 type UnobservedParameters = {
     /// Which tensor of the parameters, in the order of `Tree.leaves`.
     Leaf: int
@@ -285,7 +287,8 @@ module ParameterProducts =
                                 "is not used"
                         )
 
-                    Some { Leaf = i; Positions = positions; Reason = reason })
+                    let other: UnobservedParameters = { Leaf = i; Positions = positions; Reason = reason }
+                    Some other)
 
         let shifts =
             Array.map2

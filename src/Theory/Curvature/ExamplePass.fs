@@ -167,3 +167,11 @@ module internal ExamplePass =
 
         aScale * Tensor.einsum "bdri,bdrj->dij" [ a; a ],
         gScale * Tensor.einsum "bmdro,bmdrp->dop" [ weighted parts.Weights g; g ]
+
+    /// Σ w ∇ G ∇ᵀ and Σ w ∇ᵀ A ∇ for the gradients ∇ = Σ a gᵀ of Jᵀv with respect to the parameters of a product, [groups; inputs; outputs].
+    let contractions (a: Tensor, g: Tensor) (parts: ExampleParts) (product: int) : Tensor * Tensor =
+        let x, s = Tensor.toFloat64 parts.Inputs[product], Tensor.toFloat64 parts.Slopes[product]
+        let w = Tensor.toFloat64 parts.Weights
+
+        Tensor.einsum "bdri,bmdro,dop,bmdsp,bdsj,bm->dij" [ x; s; g; s; x; w ],
+        Tensor.einsum "bdri,bmdro,dij,bmdsp,bdsj,bm->dop" [ x; s; a; s; x; w ]
