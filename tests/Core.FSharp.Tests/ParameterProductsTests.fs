@@ -119,6 +119,17 @@ let ``a matrix and its transpose are different roles`` () =
     Assert.Equal("meets several products in different roles", (Assert.Single observed.Others).Reason)
 
 [<Fact>]
+let ``parameters that multiply parameters meet products too`` () =
+    let f (w: Tensor, v: Tensor) x = Tensor.tanh (Tensor.matmul x (Tensor.matmul w v))
+    let observed = check true f (normal 1 [ 3; 4 ], normal 2 [ 4; 2 ]) (normal 3 [ 1; 3 ])
+    Assert.Equal<_ list>([ 1, 4, 3, 2, false; 1, 4, 2, 3, false ], shapesOf observed)
+
+    let square =
+        check true (fun (w: Tensor) x -> Tensor.matmul x (Tensor.matmul w w)) (normal 1 [ 3; 3 ]) (normal 3 [ 1; 3 ])
+
+    Assert.Equal("meets several products in different roles", (Assert.Single square.Others).Reason)
+
+[<Fact>]
 let ``a bias that two layers share is not joined`` () =
     let f (w: Tensor, v: Tensor, b: Tensor) x = layer (v, b) (Tensor.tanh (layer (w, b) x))
     let observed = check true f (normal 1 [ 3; 3 ], normal 2 [ 3; 3 ], normal 3 [ 3 ]) (normal 4 [ 1; 3 ])

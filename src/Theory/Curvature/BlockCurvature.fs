@@ -150,6 +150,26 @@ module BlockCurvature =
             Blocks = [| 0 .. sizes.Length - 1 |] |> Array.filter (fun i -> sizes[i] > 0) |> Array.map block
         }
 
+    /// <summary>Some blocks of one matrix and the rest of another: a structure for each layer.</summary>
+    /// <param name="isTaken">Which blocks of the first are taken.</param>
+    /// <param name="first">A matrix of size M.</param>
+    /// <param name="second">Another one; its blocks without a row in those that are taken make up the rest.</param>
+    /// <returns>A matrix of size M.</returns>
+    /// <exception cref="T:Hesse.HesseException">The blocks do not fit: a block of the second is taken in part.</exception>
+    let mixed (isTaken: CurvatureBlock -> bool) (first: BlockCurvature) (second: BlockCurvature) : BlockCurvature =
+        let taken = first.Blocks |> Array.filter isTaken
+        let covered = System.Collections.Generic.HashSet(taken |> Seq.collect (fun b -> b.Positions))
+        let rest = second.Blocks |> Array.filter (fun b -> not (Array.exists covered.Contains b.Positions))
+        let rows = covered.Count + (rest |> Array.sumBy (fun b -> b.Positions.Length))
+
+        if first.Size <> second.Size || rows <> first.Size then
+            raise (
+                HesseException
+                    $"BlockCurvature.mixed: the blocks that are taken and those left beside them have {rows} rows together, of matrices of size {first.Size} and {second.Size}; take blocks of the first that are unions of blocks of the second"
+            )
+
+        { Size = first.Size; Blocks = Array.append taken rest }
+
     // ----- functions of the matrix -----
 
     /// <summary>The matrix with other eigenvalues: f(C).</summary>

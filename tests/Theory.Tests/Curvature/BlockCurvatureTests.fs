@@ -132,3 +132,25 @@ let ``diagonal and dense matrices, and the blocks of an operator`` () =
         $"BlockCurvature.ofOperator: the operator has size {size} and the tree 4 elements; wanted the operator of this tree",
         e.Message
     )
+
+[<Fact>]
+let ``a structure for each block, if they fit`` () =
+    let diagonal = BlockCurvature.ofDiagonal (diagonalOf size dense)
+
+    let units = {
+        diagonal with
+            Blocks = order |> Array.map (fun p -> BlockCurvature.diagonal "one" [| p |] [| dense[p * size + p] |])
+    }
+
+    let isDense (b: CurvatureBlock) = b.Description = "dense"
+    let mixed = BlockCurvature.mixed isDense curvature units
+    let expected = keepBlocks size (order[12..15] :: [ for p in order -> [| p |] ]) dense
+    near 1e-13 expected (BlockCurvature.toDense mixed)
+
+    let e =
+        Assert.Throws<HesseException>(fun () -> BlockCurvature.mixed isDense curvature diagonal |> ignore)
+
+    Assert.Contains(
+        "BlockCurvature.mixed: the blocks that are taken and those left beside them have 4 rows together",
+        e.Message
+    )
