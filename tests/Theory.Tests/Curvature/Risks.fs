@@ -13,6 +13,12 @@ let near (tolerance: float) (expected: float[]) (actual: float[]) =
     let worst = Array.fold2 (fun m a b -> max m (abs (a - b))) 0.0 expected actual
     Assert.True(worst <= tolerance * size, $"differs by {worst:G3} of {size:G3}")
 
+/// Mean and standard error of independent samples.
+let meanAndError (samples: float[]) =
+    let mean = Array.average samples
+    let square = samples |> Array.sumBy (fun x -> (x - mean) * (x - mean))
+    mean, sqrt (square / float (samples.Length * (samples.Length - 1)))
+
 let oneHot n k =
     Tensor.create [ n; k ] (Array.init (n * k) (fun q -> if q % k = (3 * (q / k) + q / k / 4) % k then 1.0 else 0.0))
 
