@@ -10,6 +10,8 @@ type BatchSize =
     | Full
     /// B samples drawn independently, with replacement: stochastic gradient descent.
     | Random of int
+    /// B samples in the order of a random permutation, a new one for each epoch of ⌊n/B⌋ steps: no sample twice in an epoch.
+    | Shuffled of int
 
 /// Several training runs with data of one shape, side by side.
 type TrainingRuns<'P> = {
@@ -99,6 +101,9 @@ module GradientDescent =
                         y[q] <- targets[sample]
 
                     struct (Tensor.create [ count; size; d ] x, Tensor.create [ count; size ] y)
+            | BatchSize.Shuffled _ ->
+                fail
+                    "GradientDescent.train: batches without replacement are drawn for one run at a time; use Training.run, or BatchSize.Random here"
 
         let mutable w = runs.Parameters
 

@@ -3,7 +3,6 @@ namespace Hesse.Theory
 open System
 open System.Globalization
 open System.IO
-open System.IO.Compression
 open System.Text
 open Hesse
 open Hesse.Kernels
@@ -41,47 +40,10 @@ module Digits =
     let private advice =
         "restore the file from the repository or from the UCI archive (Optical Recognition of Handwritten Digits)"
 
-    /// The text of a gzip file with one member; its last four bytes hold the length of the text (RFC 1952, 2.3.1).
-    let private decompress (path: string) =
-        if not (File.Exists path) then
-            fail $"digits: no file '{path}'; pass the folder that holds {FileName}"
-
-        let packed =
-            try
-                File.ReadAllBytes path
-            with
-            | :? IOException
-            | :? UnauthorizedAccessException as e ->
-                raise (HesseException($"digits: cannot read '{path}': {e.Message}; check its permissions", e))
-
-        if packed.Length < 2 || packed[0] <> 0x1fuy || packed[1] <> 0x8buy then
-            fail $"digits: '{path}' is not a gzip file (it does not begin with 1f 8b); {advice}"
-
-        let bytes =
-            try
-                use stream = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress)
-                use text = new MemoryStream()
-                stream.CopyTo text
-                text.ToArray()
-            with :? InvalidDataException as e ->
-                raise (
-                    HesseException(
-                        $"digits: '{path}' is a damaged or truncated gzip file: {e.Message.TrimEnd '.'}; {advice}",
-                        e
-                    )
-                )
-
-        let stated =
-            if packed.Length < 18 then
-                -1L
-            else
-                int64 (BitConverter.ToUInt32(packed, packed.Length - 4))
-
-        if stated <> int64 bytes.Length then
-            fail
-                $"digits: '{path}' is a truncated gzip file: {bytes.Length} bytes of text, {stated} stated at its end; {advice}"
-
-        Encoding.UTF8.GetString bytes
+    let private text (path: string) =
+        Files.read "digits" $"pass the folder that holds {FileName}" path
+        |> Files.gunzip "digits" advice path
+        |> Encoding.UTF8.GetString
 
     let private parseNumber (path: string) line column (text: string) (wanted: string) =
         let ok, value = Double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture)
@@ -128,8 +90,7 @@ module Digits =
         let path = Path.Combine(directory, FileName)
 
         let rows =
-            (decompress path).TrimEnd('\n', '\r').Split '\n'
-            |> Array.mapi (fun i line -> i + 1, line.TrimEnd '\r')
+            (text path).TrimEnd('\n', '\r').Split '\n' |> Array.mapi (fun i line -> i + 1, line.TrimEnd '\r')
 
         if rows.Length = 1 && String.IsNullOrWhiteSpace(snd rows[0]) then
             fail $"digits: '{path}' holds no line, wanted at least 1; {advice}"

@@ -1,4 +1,4 @@
-module Hesse.Theory.Tests.DataTests
+module Hesse.Theory.Tests.Data.DigitsTests
 
 open System
 open System.IO
@@ -56,7 +56,7 @@ let private repositoryData =
         else
             up folder.Parent
 
-    let fromSource = DirectoryInfo(Path.Combine(__SOURCE_DIRECTORY__, "..", ".."))
+    let fromSource = DirectoryInfo(Path.Combine(__SOURCE_DIRECTORY__, "..", "..", ".."))
     lazy up fromSource
 
 [<Fact>]
