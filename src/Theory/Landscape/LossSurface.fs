@@ -51,4 +51,4 @@ module LossSurface =
     /// <returns>L, ∇L·d and dᵀHd.</returns>
     let quadraticAlong (loss: 'P -> Tensor) (w: 'P) (direction: 'P) : float * float * float =
         let derivatives = Diff.jet 2 loss w direction
-        derivatives[0].item (), derivatives[1].item (), derivatives[2].item ()
+        derivatives[0].item(), derivatives[1].item(), derivatives[2].item()
