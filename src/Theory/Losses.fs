@@ -32,3 +32,12 @@ module Losses =
     let crossEntropy (logits: Tensor) (targets: Tensor) : Tensor =
         check "crossEntropy" logits targets
         -(Tensor.sum (targets * Tensor.logSoftmax 1 logits)) / float logits.Shape[0]
+
+    /// <summary>The share of rows whose largest prediction stands where the largest target does.</summary>
+    /// <param name="predictions">Logits or probabilities, shape [n; k].</param>
+    /// <param name="targets">Shape [n; k]: one-hot, or rows of probabilities.</param>
+    /// <returns>A scalar from 0 to 1; its derivative is zero. Ties go to the first of the largest.</returns>
+    /// <exception cref="T:Hesse.HesseException">The shapes differ or are not matrices.</exception>
+    let accuracy (predictions: Tensor) (targets: Tensor) : Tensor =
+        check "accuracy" predictions targets
+        Tensor.mean (Tensor.equal (Tensor.argmax 1 predictions) (Tensor.argmax 1 targets))

@@ -54,3 +54,14 @@ let ``different shapes are refused`` () =
 
     Assert.Contains("predictions [2; 3] and targets [2; 2]", e.Message)
     Assert.Throws<HesseException>(fun () -> Losses.meanSquaredError (Tensor.zeros [ 3 ]) (Tensor.zeros [ 3 ]) |> ignore)
+
+[<Fact>]
+let ``accuracy counts the rows whose largest entries agree`` () =
+    let predictions = Tensor.create [ 4; 2 ] [| 3.0; -1.0; 0.2; 0.3; 5.0; 6.0; -2.0; -3.0 |]
+    let targets = Tensor.create [ 4; 2 ] [| 1.0; 0.0; 0.0; 1.0; 1.0; 0.0; 1.0; 0.0 |]
+    Assert.Equal(0.75, (Losses.accuracy predictions targets).item())
+
+    let e =
+        Assert.Throws<HesseException>(fun () -> Losses.accuracy predictions (Tensor.zeros [ 4; 3 ]) |> ignore)
+
+    Assert.Contains("Losses.accuracy", e.Message)

@@ -47,7 +47,7 @@ let private contains (parts: string list) (message: string) =
     Assert.DoesNotContain("\n", message)
 
 /// The data folder of the repository, found from the test binaries upwards.
-let private repositoryData =
+let repositoryData =
     let rec up (folder: DirectoryInfo) =
         if isNull folder then
             failwith "no data folder above the test binaries"

@@ -146,6 +146,52 @@ let ``a small convolutional network learns`` () =
     Assert.True((loss (images, targets) weights).item() < 0.05)
 
 [<Fact>]
+let ``float32 data and parameters train in float32`` () =
+    let single tree = Tree.map Tensor.toFloat32 tree
+
+    let options = {
+        plain with
+            Optimizer = Optimizer.adam
+            Batch = BatchSize.Shuffled 4
+            SharpnessAware = Some(SharpnessAwareOptions.Sam 0.05)
+    }
+
+    let low = Training.fit options loss (single (x, y)) 10 (single start)
+    Assert.All(Tree.leaves low, fun t -> Assert.Equal(DType.Float32, t.DType))
+    // A step of Adam is about η in either precision.
+    let high = flat (Training.fit options loss (x, y) 10 start)
+    Array.iter2 (fun (a: float) b -> Assert.Equal(a, b, 2e-3)) high (flat low)
+
+[<Fact>]
+let ``a convolutional network learns the digits`` () =
+    let digits =
+        Digits.load Hesse.Theory.Tests.Data.DigitsTests.repositoryData.Value |> Digits.take [ 0..9 ] 40
+
+    let shape = {
+        Channels = 1
+        Height = 8
+        Width = 8
+        Filters = [ 6 ]
+        Window = 3
+        Pool = 2
+        Pooling = Pooling.Max
+        Dense = [ 10 ]
+    }
+
+    let data = Digits.inputs digits, Digits.oneHot 10 digits
+    let loss (x, y) w = Losses.crossEntropy (Cnn.apply shape Tensor.relu w x) y
+
+    let options = {
+        plain with
+            Optimizer = Optimizer.adam
+            LearningRate = Schedule.constant 0.01
+            Batch = BatchSize.Shuffled 40
+    }
+
+    let weights = Training.fit options loss data 100 (Cnn.init (Random.key 1) (sqrt 2.0) shape)
+    Assert.True((Losses.accuracy (Cnn.apply shape Tensor.relu weights (fst data)) (snd data)).item() > 0.95)
+
+[<Fact>]
 let ``SAM finds a flatter minimum of a deep linear scalar`` () =
     // L = (ab − 1)²/2: on ab = 1 the sharpness is a² + b², least at a = b = 1. Descent keeps a² − b²; SAM lowers it.
     let loss (data: Tensor) (a: Tensor, b: Tensor) = Tensor.mean (0.5 * data * Tensor.square (a * b - 1.0))
