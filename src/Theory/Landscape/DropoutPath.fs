@@ -13,9 +13,15 @@ module DropoutPath =
 
     let private ofLayer (l: AffineLayer) = { W = l.Weight.toArray2D (); B = l.Bias.toArray () }
 
-    let private toLayers (net: Layer[]) : AffineLayer list = [
-        for l in net -> { Weight = Tensor.ofArray2D l.W; Bias = Tensor.ofArray l.B }
-    ]
+    /// In the precision of a given network.
+    let private toLayers (like: AffineLayer list) (net: Layer[]) : AffineLayer list =
+        List.map2
+            (fun (given: AffineLayer) l -> {
+                Weight = Optimizer.inPrecisionOf given.Weight (Tensor.ofArray2D l.W)
+                Bias = Optimizer.inPrecisionOf given.Bias (Tensor.ofArray l.B)
+            })
+            like
+            (List.ofArray net)
 
     let private widths (layers: AffineLayer list) = layers |> List.map (fun l -> l.Weight.Shape[1])
 
@@ -51,7 +57,7 @@ module DropoutPath =
                     fail $"DropoutPath.dropout: {kept} of {n} hidden units are to stay, wanted 1 to {n}"
 
                 dropRows kept layer)
-        |> toLayers
+        |> toLayers layers
 
     /// Half of the units, rounded down: what stays, so that as many are free.
     let private half n = n / 2
@@ -170,4 +176,4 @@ module DropoutPath =
 
         let crossing = [ withLast last placed; taken; rebuilt; withLast targetLast rebuilt ]
 
-        down @ crossing @ List.rev up |> List.map toLayers
+        down @ crossing @ List.rev up |> List.map (toLayers a)

@@ -117,3 +117,10 @@ let ``errors say what was wanted`` () =
             |> ignore)
 
     Assert.Contains("batch size 0", e.Message)
+
+    let e =
+        Assert.Throws<HesseException>(fun () ->
+            GradientDescent.train loss (BatchSize.Shuffled 2) (constant [||]) (Random.key 0) 1 nothing (runs ())
+            |> ignore)
+
+    Assert.Contains("use Training.run, or BatchSize.Random here", e.Message)

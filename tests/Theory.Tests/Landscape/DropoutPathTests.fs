@@ -102,6 +102,15 @@ let ``dropping m of N random units costs the variance of their mean`` () =
     Assert.InRange(average, expected - 4.0 * error, expected + 4.0 * error)
 
 [<Fact>]
+let ``a path of float32 networks stays float32`` () =
+    let a, b =
+        Tree.map Tensor.toFloat32 (net 1 [ 3; 4; 4; 2 ]), Tree.map Tensor.toFloat32 (net 2 [ 3; 4; 4; 2 ])
+
+    let path = DropoutPath.path a b
+    same a path.Head
+    Assert.All(Tree.leaves path, fun t -> Assert.Equal(DType.Float32, t.DType))
+
+[<Fact>]
 let ``errors say what was wanted`` () =
     let fails f = (Assert.Throws<HesseException>(fun () -> f () |> ignore)).Message
 
