@@ -80,7 +80,7 @@ public sealed unsafe class CopyStep : Step
     internal override bool HasShares => shape.Length > 0;
 
     /// <inheritdoc/>
-    internal override double Time => CallTime + ((crossing >= 0 || (from.Length > 0 && from[^1] > 1) ? 2 : 1) * (Bytes / BytesPerNanosecond));
+    internal override double Time => CallTime + ((crossing >= 0 || (from.Length > 0 && from[^1] > 1) ? 3 : 1) * (Bytes / BytesPerNanosecond));
 
     /// <inheritdoc/>
     internal override void RunShare(double** slots, Share share)

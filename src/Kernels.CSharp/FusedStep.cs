@@ -153,7 +153,7 @@ public sealed unsafe class FusedStep : Step
         bool* direct = stackalloc bool[program.Outputs.Length + 1];
         PlaceTemporaries(registers, scratch);
         FindDirectOutputs(slots, direct);
-        LoadRepeating(slots, registers, scratch);
+        LoadRepeating(slots, registers, scratch, (int)Math.Min(TileLength, end - first));
         for (long start = first; start < end; start += TileLength)
         {
             int length = (int)Math.Min(TileLength, end - start);
@@ -288,9 +288,8 @@ public sealed unsafe class FusedStep : Step
         }
     }
 
-    private void LoadRepeating(double** slots, double** registers, double* scratch)
+    private void LoadRepeating(double** slots, double** registers, double* scratch, int length)
     {
-        int length = (int)Math.Min(TileLength, count);
         for (int i = 0; i < views.Length; i++)
         {
             TileView view = views[i];
@@ -302,8 +301,29 @@ public sealed unsafe class FusedStep : Step
             }
             else if (!view.IsInPlace && IsLoadedOnce(view))
             {
-                registers[i] = view.Load(slots[view.Slot], 0, length, tile);
+                registers[i] = Repeat(view.Load(slots[view.Slot], 0, (int)Math.Min(view.Period, length), tile), tile, view.Period, length);
             }
         }
+    }
+
+    /// <summary>Fills a tile with copies of a period, twice as many each time.</summary>
+    private static double* Repeat(double* period, double* tile, long done, int length)
+    {
+        if (done >= length)
+        {
+            return period;
+        }
+
+        if (period != tile)
+        {
+            Memory.Copy(period, tile, done);
+        }
+
+        for (; done < length; done *= 2)
+        {
+            Memory.Copy(tile, tile + done, Math.Min(done, length - done));
+        }
+
+        return tile;
     }
 }

@@ -87,7 +87,7 @@ public sealed unsafe class ReduceStep : Step
     public override string Describe() => description + Suffix;
 
     /// <inheritdoc/>
-    internal override double Time => CallTime + (2 * (Bytes / BytesPerNanosecond));
+    internal override double Time => (2 * CallTime) + (Flops / OperationsPerNanosecond);
 
     /// <inheritdoc/>
     internal override bool HasShares => true;

@@ -64,7 +64,7 @@ public abstract unsafe class Step
     private protected const double CallTime = 50;
 
     /// <summary>Bytes that one thread moves in a nanosecond, in and out of the second-level cache.</summary>
-    private protected const double BytesPerNanosecond = 16;
+    private protected const double BytesPerNanosecond = 48;
 
     /// <summary>Simple operations that one thread does in a nanosecond.</summary>
     private protected const double OperationsPerNanosecond = 8;

@@ -13,13 +13,13 @@ namespace Hesse.Kernels;
 internal sealed unsafe class TeamSchedule
 {
     /// <summary>Nanoseconds of work from which a step is cut.</summary>
-    private const double WorthCutting = 1000;
+    private const double WorthCutting = 500;
 
     /// <summary>Nanoseconds of a whole plan below which nothing is cut.</summary>
-    private const double WorthMeeting = 6000;
+    private const double WorthMeeting = 5000;
 
     /// <summary>Nanoseconds that meeting costs.</summary>
-    private const double Meeting = 300;
+    private const double Meeting = 500;
 
     /// <summary>Part of the time on one thread that must remain at most.</summary>
     private const double Gain = 0.85;
