@@ -8,4 +8,6 @@ module Catalogue =
         SaxeDeepLinear.reproduction
         DynamicalStability.reproduction
         HessianSpectrum.reproduction
+        OutliersOpposingSignals.reproduction
+        HiddenSymmetries.reproduction
     ]

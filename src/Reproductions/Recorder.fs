@@ -1,6 +1,7 @@
 namespace Hesse.Reproductions
 
 open System.Diagnostics
+open MathNet.Numerics.Statistics
 
 /// Fits and rank statistics that claims about trends rest on.
 [<RequireQualifiedAccess>]
@@ -23,6 +24,34 @@ module internal Fit =
         |]
 
         pairs |> Array.averageBy float
+
+    /// Linear correlation of two series.
+    let correlation (x: float[]) (y: float[]) = Correlation.Pearson(x, y)
+
+    /// Spearman's rank correlation.
+    let spearman (x: float[]) (y: float[]) = Correlation.Spearman(x, y)
+
+    /// Mean and its standard error, from the spread of the values.
+    let meanAndError (x: float[]) = Array.average x, ArrayStatistics.StandardDeviation x / sqrt (float x.Length)
+
+    /// Cosine of the angle between two vectors.
+    let cosine (x: float[]) (y: float[]) =
+        let dot a b = Array.fold2 (fun sum p q -> sum + p * q) 0.0 a b
+        dot x y / sqrt (dot x x * dot y y)
+
+    /// Area under the receiver operating characteristic: the chance that a positive case scores above a negative one, ties by half
+    /// (Mann & Whitney 1947).
+    let areaUnderCurve (positive: bool[]) (scores: float[]) =
+        let chosen wanted = Array.zip positive scores |> Array.filter (fun (p, _) -> p = wanted) |> Array.map snd
+        let above, below = chosen true, chosen false
+
+        above
+        |> Array.averageBy (fun a ->
+            below
+            |> Array.averageBy (fun b ->
+                if a > b then 1.0
+                elif a = b then 0.5
+                else 0.0))
 
 /// Records the claims of one paper, timed: a claim is charged with the time since the one before it.
 type internal Recorder(ctx: Context, paper: string) =

@@ -22,3 +22,27 @@ let ``Kendall's tau is 1 for the same order, -1 for the reverse, and counts disc
     Assert.Equal(-1.0, Fit.kendall x [| 4.0; 3.0; 2.0; 1.0 |])
     // One of six pairs is in the other order: (5 − 1) / 6.
     Assert.Equal(4.0 / 6.0, Fit.kendall x [| 1.0; 3.0; 2.0; 4.0 |], 12)
+
+[<Fact>]
+let ``area under the curve counts pairs in the right order, ties by half`` () =
+    let positive = [| true; false; true; false |]
+    Assert.Equal(1.0, Fit.areaUnderCurve positive [| 3.0; 1.0; 4.0; 2.0 |])
+    Assert.Equal(0.0, Fit.areaUnderCurve positive [| 1.0; 3.0; 2.0; 4.0 |])
+    // Pairs (2, 1), (2, 2), (1, 1), (1, 2): one right, two ties, one wrong.
+    Assert.Equal(0.5, Fit.areaUnderCurve positive [| 2.0; 1.0; 1.0; 2.0 |])
+
+[<Fact>]
+let ``rank correlation does not see a monotone change of scale, linear correlation and cosine do`` () =
+    let x = [| 1.0; 2.0; 3.0; 4.0; 5.0 |]
+    let y = x |> Array.map exp
+    Assert.Equal(1.0, Fit.spearman x y, 12)
+    Assert.InRange(Fit.correlation x y, 0.8, 0.95)
+    Assert.Equal(-1.0, Fit.correlation x (x |> Array.map (fun v -> 3.0 - 2.0 * v)), 12)
+    Assert.Equal(0.0, Fit.cosine [| 1.0; 1.0 |] [| 2.0; -2.0 |], 12)
+
+[<Fact>]
+let ``standard error of a mean`` () =
+    // Deviations 1, 1, 1, 1 about 3: variance 4/3, over four values.
+    let mean, error = Fit.meanAndError [| 2.0; 4.0; 2.0; 4.0 |]
+    Assert.Equal(3.0, mean, 12)
+    Assert.Equal(sqrt (4.0 / 3.0 / 4.0), error, 12)
