@@ -10,4 +10,10 @@ module Catalogue =
         HessianSpectrum.reproduction
         OutliersOpposingSignals.reproduction
         HiddenSymmetries.reproduction
+        IntrinsicDimension.reproduction
+        DataDiet.reproduction
+        FunctionDistance.reproduction
+        ImplicitHyperparameters.reproduction
+        Degeneracy.reproduction
+        SharpnessNotOnly.reproduction
     ]

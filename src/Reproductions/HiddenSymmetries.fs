@@ -232,7 +232,7 @@ module HiddenSymmetries =
     let private run (ctx: Context) =
         let record = Recorder(ctx, Paper)
         let keys = Random.split 3 (Random.key ctx.Seed)
-        let count, draws = if ctx.Quick then 1000, 60 else 3000, 300
+        let count, draws = if ctx.Quick then 1000, 60 else 3000, 200
         ctx.Progress 0.0 "rescalings"
         rescalings record keys[0] count
         dead ctx record keys[1] count (draws / 2)

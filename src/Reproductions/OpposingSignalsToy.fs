@@ -199,9 +199,12 @@ module internal OpposingSignalsToy =
             $"Share of the {flips.Length} steps with λ > 2/η at which s = c b_o √α changes sign. Where the oscillation is at its largest the step can shrink c so much that λ > 2/η holds along other directions: one step in a hundred is allowed."
         )
 
+        // Where b_o fell to the smallest numbers there are while η α c² passed 1, nothing is left to oscillate.
         let ends = [|
-            for _, eta, curvature, _ in above do
-                for i in 0 .. m.Count - 1 -> 0.5 * eta[i] * curvature[steps][i]
+            for _, eta, curvature, s in above do
+                for i in 0 .. m.Count - 1 do
+                    if abs (s[steps][i]) > 1e-300 then
+                        0.5 * eta[i] * curvature[steps][i]
         |]
 
         record.Claim(
@@ -213,7 +216,7 @@ module internal OpposingSignalsToy =
             1.0,
             0.02,
             Array.max ends,
-            $"Largest η λ/2 after {steps} steps over {ends.Length} runs above the critical step; least {Array.min ends:F3}. The 2 %% is for runs that are still on their way."
+            $"Largest η λ/2 after {steps} steps over {ends.Length} of {above.Length * m.Count} runs above the critical step, those in which b_o did not underflow to zero while η α c² passed 1; least {Array.min ends:F3}. The 2 %% is for runs that are still on their way."
         )
 
         ctx.Draw {

@@ -38,6 +38,21 @@ module DeepLinear =
 
         weights |> Array.reduce (fun product w -> Tensor.matmul w product)
 
+    /// <summary>Rank of the Gauss–Newton matrix of a deep linear network with generic weights on generic data: q (d + k − q), with d
+    /// and k the widths of input and output and q the least of all widths.</summary>
+    /// <param name="widths">Input, hidden and output widths.</param>
+    /// <returns>The dimension of the matrices of shape [k; d] and rank q: what the end-to-end map can do, whatever the number of parameters.</returns>
+    /// <exception cref="T:Hesse.HesseException">Fewer than two widths, or one that is not positive.</exception>
+    let gaussNewtonRank (widths: int list) : int =
+        if widths.Length < 2 || List.exists (fun w -> w < 1) widths then
+            let shown = System.String.Join("; ", widths)
+
+            fail
+                $"DeepLinear.gaussNewtonRank: widths [{shown}], wanted at least an input and an output width, all positive, such as [5; 3; 4]"
+
+        let q = List.min widths
+        q * (widths.Head + List.last widths - q)
+
     /// <summary>Second moments of a data set.</summary>
     /// <param name="x">Inputs, shape [n; d].</param>
     /// <param name="y">Targets, shape [n; k].</param>

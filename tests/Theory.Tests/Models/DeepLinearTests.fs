@@ -194,3 +194,28 @@ let ``errors say what was wanted`` () =
     throws "wanted at least 3" (fun () -> box (DeepLinear.balanced (Random.key 1) 2 3 (Tensor.eye 3)))
     throws "no weight matrix" (fun () -> box (DeepLinear.endToEnd [||]))
     throws "wanted 2" (fun () -> box (DeepLinear.smallStart (Tensor.eye 2) (Tensor.eye 2) [| Tensor.eye 2 |]))
+
+[<Theory>]
+[<InlineData("5,3,4", 18)>]
+[<InlineData("6,4,4,5", 28)>]
+[<InlineData("6,2,5,3", 14)>]
+[<InlineData("3,7,4", 12)>]
+[<InlineData("4,2", 8)>]
+let ``the Gauss-Newton matrix has the rank of the bottleneck law`` (widths: string) expected =
+    let widths = widths.Split ',' |> Array.map int |> List.ofArray
+    Assert.Equal(expected, DeepLinear.gaussNewtonRank widths)
+    let x = Random.normal (Random.key 90) [ 20; widths.Head ]
+
+    let weights =
+        widths
+        |> List.pairwise
+        |> List.mapi (fun i (n, m) -> Random.normal (Random.key (91 + i)) [ m; n ])
+        |> Array.ofList
+
+    let model w = Tensor.matmul x (Tensor.transpose (DeepLinear.endToEnd w))
+    Assert.Equal(expected, (FunctionalDimension.onBatch 1e-9 model weights).Rank)
+
+[<Fact>]
+let ``the bottleneck law refuses a list without layers by name`` () =
+    let error = Assert.Throws<HesseException>(fun () -> DeepLinear.gaussNewtonRank [ 3 ] |> ignore)
+    Assert.Contains("DeepLinear.gaussNewtonRank: widths [3]", error.Message)
