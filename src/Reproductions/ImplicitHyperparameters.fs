@@ -286,7 +286,7 @@ module ImplicitHyperparameters =
                 |> Array.average
 
             let common, best =
-                [ -8.0 .. 1.0..-2.0 ]
+                [ for power in 2..8 -> -float power ]
                 |> List.map (fun l -> let l = Tensor.full [ size ] l in l, train 600 l start)
                 |> List.minBy (snd >> validation)
 
