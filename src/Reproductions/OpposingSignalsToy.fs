@@ -113,7 +113,7 @@ module internal OpposingSignalsToy =
             "falls-then-rises",
             Status.Prediction,
             "Sharpness first falls, while the opposing feature is unlearned, then rises far above its start.",
-            "min λ < 0.95 λ(0) and λ∞ > 10 min λ (Rosenfeld & Risteski 2023, section 4)",
+            "min λ < 0.95 λ(0) and λ∞ > 10 min λ (Rosenfeld & Risteski 2023)",
             Relation.Absolute,
             1.0,
             0.0,

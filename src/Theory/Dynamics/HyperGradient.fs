@@ -30,7 +30,7 @@ module HyperGradient =
     /// <param name="problem">Training and validation loss.</param>
     /// <param name="lambda">λ, a tree.</param>
     /// <param name="w">Weights that minimise the training loss, a tree; the Hessian there must be positive definite.</param>
-    /// <returns>dL_V/dλ, a tree like λ; exact up to the tolerance (equations 2 and 3).</returns>
+    /// <returns>dL_V/dλ, a tree like λ; exact up to the tolerance.</returns>
     /// <exception cref="T:Hesse.HesseException">The solver does not converge in 1000 products: the Hessian is singular or indefinite.</exception>
     /// <remarks>One Hessian-vector product an iteration, and one mixed second derivative; no matrix is formed.</remarks>
     let exact (tolerance: float) (problem: BilevelProblem<'W, 'H>) (lambda: 'H) (w: 'W) : 'H =
@@ -43,7 +43,7 @@ module HyperGradient =
         let inverse v = Diff.linearSolveWith options (Diff.hvp (problem.Training lambda) w) v
         assemble problem inverse lambda w
 
-    /// <summary>The hyper-gradient with K terms of the Neumann series, α Σ_{j&lt;K} (I − αH)^j in place of H⁻¹ (equation 5, algorithm 3).</summary>
+    /// <summary>The hyper-gradient with K terms of the Neumann series, α Σ_{j&lt;K} (I − αH)^j in place of H⁻¹ (algorithm 3).</summary>
     /// <param name="alpha">α, below 2/λ_max(H); the learning rate of the training that it stands for.</param>
     /// <param name="terms">K, at least 1. One term with α = 1 replaces the inverse by the identity.</param>
     /// <param name="problem">Training and validation loss.</param>

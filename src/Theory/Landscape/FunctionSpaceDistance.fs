@@ -103,7 +103,7 @@ module FunctionSpaceDistance =
     /// <returns>E ½‖f(x; θ₁) − f(x; θ₀)‖² of that model, a scalar: exact, by propagating second moments of both networks together. For
     /// rates of one it is the distance of two linear networks. Differentiable in both.</returns>
     /// <exception cref="T:Hesse.HesseException">The numbers of layers and of rates do not fit.</exception>
-    /// <remarks>Three products of matrices of the layers' widths each; no pass over data (LAFTR, section 3; its Bernoulli gates).</remarks>
+    /// <remarks>Three products of matrices of the layers' widths each; no pass over data.</remarks>
     let stochasticGates
         (inputs: InputMoments)
         (rates: Tensor list)

@@ -21,7 +21,7 @@ type InteractionBasis = {
 /// Coordinates for the activations of a layer in which linear dependences of activations and of gradients have no part: they do not
 /// change when the activations are transformed by any regular matrix that the next layer undoes.
 /// Source: L. Bushnaq, J. Mendel, S. Heimersheim, D. Braun, N. Goldowsky-Dill, K. Hänni, C. Wu and M. Hobbhahn, "Using degeneracy in the
-/// loss landscape for mechanistic interpretability" (2024), section 4.
+/// loss landscape for mechanistic interpretability" (2024).
 [<RequireQualifiedAccess>]
 module InteractionBasis =
     /// Eigenpairs with a value above a fraction of the largest, descending: values [r] and vectors in rows [r; n].

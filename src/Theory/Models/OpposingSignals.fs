@@ -16,7 +16,7 @@ type OpposingWeights = {
 /// a large feature x_o = +√α in one group, −√α in the other. The groups pull b_o in opposite directions, so that it
 /// is of no use, but its curvature αc² grows with the part of the model that learns.
 /// Source: E. Rosenfeld and A. Risteski, "Outliers with opposing signals have an outsized effect on neural network optimization"
-/// (2023), section 4; the closed forms follow from the model.
+/// (2023); the closed forms follow from the model.
 [<RequireQualifiedAccess>]
 module OpposingSignals =
     let private checkSizes operation (alpha: float) (beta: float) =
