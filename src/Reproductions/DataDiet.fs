@@ -35,8 +35,8 @@ module DataDiet =
                     [| 10; 50; 200 |]
                     |> Array.map (fun j ->
                         let without = Tensor.ofArray (Array.init set.Count (fun i -> if i = j then 0.0 else 1.0))
-                        // What changes must be small against neither: the sum has hundreds of terms.
-                        abs (rate probe without - all - found[j]) / abs all)
+                        // Rounding is that of a sum of hundreds of terms of both signs.
+                        abs (rate probe without - all - found[j]) / Array.sumBy abs found)
 
                 let bound = Array.mapi (fun j v -> abs v / (norms[probe] * norms[j])) found
                 Array.max errors, Array.max bound)
@@ -50,7 +50,7 @@ module DataDiet =
             0.0,
             1e-12,
             rows |> Array.map fst |> Array.max,
-            $"Largest difference of both sides, over the speed itself, for {probes.Length} examples and three removals from {set.Count}; the left side from two gradients of the sum of losses, the right side from one forward derivative."
+            $"Largest difference of both sides, over the sum of the sizes of all contributions, for {probes.Length} examples and three removals from {set.Count}; the left side from two gradients of the sum of losses, the right side from one forward derivative."
         )
 
         record.Claim(

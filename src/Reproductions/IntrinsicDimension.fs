@@ -184,7 +184,7 @@ module IntrinsicDimension =
         let sizes, repeats, steps =
             (if ctx.Quick then [| 8; 16; 32; 64 |] else [| 8; 16; 32; 64; 128 |]), (if ctx.Quick then 2 else 4), 150
 
-        let tried = [| 10; 20; 40; 80; 120; 160; 200; 240 |]
+        let tried = [| 20; 40; 80; 120; 160; 240 |]
 
         let splits =
             Array.init repeats (fun r ->
@@ -256,7 +256,7 @@ module IntrinsicDimension =
     /// Training accuracy on few digits, with their labels and with the same labels shuffled.
     let private shuffled (ctx: Context) (record: Recorder) (all: Digits) (key: Key) =
         let repeats, n = (if ctx.Quick then 2 else 6), 200
-        let tried = [| 10; 20; 40; 80; 120; 160; 240; 320; 480 |]
+        let tried = [| 20; 40; 80; 160; 320; 480 |]
         ctx.Progress 0.7 "digits with shuffled labels"
 
         let pairs =
