@@ -10,7 +10,7 @@ module Catalogue =
         HessianSpectrum.reproduction
         OutliersOpposingSignals.reproduction
         HiddenSymmetries.reproduction
-        IntrinsicDimension.reproduction
+        RandomSubspaces.reproduction
         DataDiet.reproduction
         FunctionDistance.reproduction
         ImplicitHyperparameters.reproduction

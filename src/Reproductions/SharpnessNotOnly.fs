@@ -35,11 +35,8 @@ module SharpnessNotOnly =
 
     /// The loss at the point where it is highest nearby, to first order: its gradient is that of SAM (Foret et al. 2021).
     let private sharpnessAware radius (loss: Tensor -> Tensor -> 'P -> Tensor) x y (w: 'P) =
-        let slope = Diff.grad (loss x y) w
-        let squared = Tree.leaves slope |> Array.map (fun t -> Tensor.sum (t * t)) |> Array.reduce (+)
-        // A sample that is fitted to rounding has no direction of its own.
-        let scale = radius / Tensor.sqrt (squared + 1e-24)
-        loss x y (Tree.map2 (fun p g -> p + Tensor.stopGradient (scale * g)) w slope)
+        let around = SharpnessAware.perturbation (SharpnessAwareOptions.Sam radius) (Diff.grad (loss x y) w) w
+        loss x y (Tree.map2 (fun p e -> p + Tensor.stopGradient e) w around)
 
     /// What became of one run.
     type private Outcome = { Loss: float; Accuracy: float; Trace: float }

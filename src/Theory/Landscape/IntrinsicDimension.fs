@@ -152,3 +152,40 @@ module IntrinsicDimension =
         let found = if reaches largest then Some(bisect 0 largest) else None
 
         { Dimension = found; Trials = List.ofSeq trials }
+
+    /// <summary>What is left of a sum of squares after the best step in a random subspace, on average: for s residuals that are
+    /// linear in the parameters with orthogonal gradients of one length, E L_min(d)/L(θ₀) = max(0, 1 − d/s).</summary>
+    /// <param name="constraints">s.</param>
+    /// <param name="dimension">d.</param>
+    /// <returns>Mean and standard deviation: the ratio has the law Beta((s − d)/2, d/2), because it is the squared distance of a
+    /// random unit vector in R^s from a subspace of dimension d. Both are zero from d = s on: the intrinsic dimension is s.</returns>
+    let quadraticLaw (constraints: int) (dimension: int) : float * float =
+        let s, d = float constraints, float dimension
+
+        if dimension >= constraints then
+            0.0, 0.0
+        else
+            1.0 - d / s, sqrt ((1.0 - d / s) * (d / s) * 2.0 / (s + 2.0))
+
+    /// <summary>The smallest dimension at which a score reaches a target, d_int90 when the target is 90 % of the score of full training.</summary>
+    /// <param name="target">What counts as solved.</param>
+    /// <param name="dimensions">Dimensions that were tried, ascending.</param>
+    /// <param name="scores">The score that training reached at each.</param>
+    /// <returns>The first crossing, linear in log d between the two dimensions around it; None when no score reaches the target.</returns>
+    /// <exception cref="T:Hesse.HesseException">No dimensions, not ascending, or not one score each.</exception>
+    let firstReached (target: float) (dimensions: int[]) (scores: float[]) : float option =
+        if
+            dimensions.Length = 0
+            || dimensions.Length <> scores.Length
+            || Array.pairwise dimensions |> Array.exists (fun (a, b) -> a >= b)
+        then
+            fail
+                $"IntrinsicDimension.firstReached: {dimensions.Length} dimensions and {scores.Length} scores, wanted ascending dimensions with one score each; sort them"
+
+        match scores |> Array.tryFindIndex (fun score -> score >= target) with
+        | None -> None
+        | Some 0 -> Some(float dimensions[0])
+        | Some i ->
+            let share = (target - scores[i - 1]) / (scores[i] - scores[i - 1])
+            let low, high = log (float dimensions[i - 1]), log (float dimensions[i])
+            Some(exp (low + share * (high - low)))

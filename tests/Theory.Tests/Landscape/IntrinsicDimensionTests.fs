@@ -100,3 +100,40 @@ let ``a goal that is not reached has no dimension, and errors say what was wante
     )
 
     Assert.Contains("at most 0 dimensions", fails (fun () -> IntrinsicDimension.search 1.0 0 float))
+
+[<Fact>]
+let ``the quadratic law has the mean and deviation of the squared distance from a random subspace`` () =
+    // Distance of e₁ in R⁴ from a random subspace of two dimensions, 4000 draws.
+    let mean, deviation = IntrinsicDimension.quadraticLaw 4 2
+    Assert.Equal(0.5, mean, 14)
+    let draws = 4000
+
+    let left =
+        Array.init draws (fun i ->
+            let basis = Random.orthogonal (Random.fold i (Random.key 6)) 4 2
+            let first = basis[0].toArray()
+            1.0 - first[0] * first[0] - first[1] * first[1])
+
+    let average = Array.average left
+    let variance = left |> Array.averageBy (fun v -> (v - average) ** 2.0)
+    Assert.InRange(abs (average - mean) / (deviation / sqrt (float draws)), 0.0, 4.0)
+    Assert.Equal(deviation, sqrt variance, 0.01)
+    Assert.Equal((0.0, 0.0), IntrinsicDimension.quadraticLaw 4 4)
+    Assert.Equal((0.0, 0.0), IntrinsicDimension.quadraticLaw 4 9)
+
+[<Fact>]
+let ``the first crossing is interpolated in the logarithm of the dimension`` () =
+    let dimensions, scores = [| 2; 8; 32 |], [| 0.2; 0.6; 0.9 |]
+    Assert.Equal(4.0, (IntrinsicDimension.firstReached 0.4 dimensions scores).Value, 12)
+    Assert.Equal(8.0, (IntrinsicDimension.firstReached 0.6 dimensions scores).Value, 12)
+    Assert.Equal(Some 2.0, IntrinsicDimension.firstReached 0.1 dimensions scores)
+    Assert.Equal(None, IntrinsicDimension.firstReached 0.95 dimensions scores)
+
+[<Fact>]
+let ``dimensions without scores, or not ascending, are refused by name`` () =
+    let message dimensions scores =
+        (Assert.Throws<HesseException>(fun () -> IntrinsicDimension.firstReached 0.5 dimensions scores |> ignore))
+            .Message
+
+    Assert.Contains("IntrinsicDimension.firstReached: 2 dimensions and 1 scores", message [| 1; 2 |] [| 0.1 |])
+    Assert.Contains("ascending", message [| 2; 1 |] [| 0.1; 0.2 |])

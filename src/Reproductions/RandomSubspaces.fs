@@ -5,7 +5,7 @@ open Hesse
 open Hesse.Theory
 
 /// Training in random subspaces: how many dimensions a problem needs.
-module IntrinsicDimension =
+module RandomSubspaces =
     [<Literal>]
     let private Paper = "intrinsic-dimension"
 
@@ -26,10 +26,10 @@ module IntrinsicDimension =
             if i % 16 = 0 then
                 ctx.Cancellation.ThrowIfCancellationRequested()
 
-            let basis = RandomSubspace.basis (Random.fold i (Random.fold dimension key)) size dimension
+            let basis = Random.orthogonal (Random.fold i (Random.fold dimension key)) size dimension
             let image = Tensor.transpose (Tensor.sumAxis 1 (Tensor.reshape [ constraints; block; dimension ] basis))
             let step = Tensor.matmul (Linalg.pinv (Tensor.transpose image)) (-start)
-            let left = residuals (RandomSubspace.point origin id basis step)
+            let left = residuals (origin + Tensor.matmul basis step)
             (Tensor.dot left left).item() / (Tensor.dot start start).item()
 
         let below, above = [ 1; 2; 5; 8; 9 ], [ 10; 11; 15; 20 ]
@@ -39,7 +39,7 @@ module IntrinsicDimension =
             |> List.mapi (fun i d ->
                 ctx.Progress (0.03 * float i) "quadratic problem in random subspaces"
                 let ratios = Array.init draws (least d)
-                let mean, deviation = RandomSubspace.quadraticLaw constraints d
+                let mean, deviation = IntrinsicDimension.quadraticLaw constraints d
                 d, Array.average ratios, (Array.average ratios - mean) / (deviation / sqrt (float draws)))
 
         let shown = rows |> List.map (fun (d, mean, _) -> $"{d}: {mean:F4}") |> String.concat ", "
@@ -143,7 +143,7 @@ module IntrinsicDimension =
         let widest = Array.max dimensions
 
         let padded d =
-            let basis = RandomSubspace.basis (Random.fold d keys[1]) size d
+            let basis = Random.orthogonal (Random.fold d keys[1]) size d
 
             if d = widest then
                 basis
@@ -155,7 +155,7 @@ module IntrinsicDimension =
 
         let inside =
             descend
-                (RandomSubspace.point origin unravel)
+                (fun basis v -> unravel (origin + Tensor.matmul basis v))
                 (Array.map padded dimensions)
                 (Array.map rate dimensions)
                 widest
@@ -169,7 +169,7 @@ module IntrinsicDimension =
 
     /// d_int90, and the curve behind it, which ends with the whole space.
     let private needed (dimensions: int[]) (scores: float[]) =
-        RandomSubspace.firstReached (0.9 * Array.last scores) dimensions scores |> Option.get
+        IntrinsicDimension.firstReached (0.9 * Array.last scores) dimensions scores |> Option.get
 
     let private rows (digits: Digits) (chosen: int[]) =
         let d = digits.Features
