@@ -65,13 +65,13 @@ module internal OpposingSignalsToy =
     // ---- Gradient flow ----
 
     let private flow (ctx: Context) (record: Recorder) (m: Instances) =
-        // Explicit Runge–Kutta is stable for h λ < 2.78; the sharpness ends below 600.
-        let h, time = 0.002, 120.0
+        // Explicit Runge–Kutta is stable for h λ < 2.78; the sharpness ends below 500.
+        let h, time = 0.004, 120.0
         let before = (OpposingSignals.conserved m.Start).toArray()
         let curves = ResizeArray<float * float[]>()
 
         let observe k (w: OpposingWeights) =
-            if k % 200 = 0 || (k < 2000 && k % 5 = 0) then
+            if k % 100 = 0 || (k < 1000 && k % 5 = 0) then
                 ctx.Cancellation.ThrowIfCancellationRequested()
                 curves.Add(h * float k, sharpness m w)
 
