@@ -152,7 +152,10 @@ let ``interior pairs with MINRES as the inner solver`` () =
     let shift = 0.123
     let shifted = LinearOperator.shifted -shift operator
     let solve b = (Solve.minres { SolveOptions.Default with Tolerance = 1e-12 } shifted b).Vector
-    let solution = Eigenpairs.nearest { options 2 SpectrumPart.Largest with Tolerance = 1e-9 } shift solve operator
+
+    let solution =
+        Eigenpairs.nearest { options 2 SpectrumPart.Largest with Tolerance = 1e-9 } shift solve operator
+
     Assert.True solution.Converged
     let expected = mixed |> Array.sortBy (fun x -> abs (x - shift)) |> Array.truncate 2
     Array.iter2 (fun (a: float) (b: float) -> Assert.Equal(a, b, 9)) expected solution.Values
