@@ -4,7 +4,11 @@ open Hesse.Kernels
 
 /// A closed graph that an operation runs (the body of a loop); one is equal only to itself.
 [<AbstractClass; AllowNullLiteral>]
-type internal SubGraph() = class end
+type internal SubGraph() =
+    /// Elements of the result that are there for derivatives only: what was before each step.
+    abstract KeptElements: int64
+
+    default _.KeptElements = 0L
 
 /// Windows of the last axes of a tensor, one entry for each axis.
 type internal WindowAttr = {

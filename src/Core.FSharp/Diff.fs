@@ -514,6 +514,8 @@ module Diff =
     /// <summary>A function that is traced and compiled once for each argument structure, and from then on runs its plan.</summary>
     /// <param name="f">From a tree to a tree, built from tensor operations and transformations. It is called once per structure: side effects and branches on values are not repeated.</param>
     /// <returns>The same function, faster. Safe to call from several threads; inside another transformation it is f itself.</returns>
+    /// <exception cref="T:Hesse.HesseException">Intermediate values, constants and results would take more than 80 % of the free memory, or than HESSE_MEMORY (an environment variable, in MiB) allows: the
+    /// plan is refused before it runs. The message names the largest buffers and what would make them smaller.</exception>
     let compile (f: 'X -> 'Y) : 'X -> 'Y = Compiled.compile f
 
     /// <summary>A compiled function that writes its result into an array of the caller: for sums over many parts of a data set, which
@@ -525,11 +527,20 @@ module Diff =
     /// transformation.</exception>
     let compileInto (f: 'X -> Tensor) : 'X -> float[] -> unit = Compiled.compileInto f
 
-    /// <summary>The plan that `compile` makes for a function, as text: operations, FLOPs, bytes, memory.</summary>
+    /// <summary>The plan that `compile` makes for a function, as a table: a row for each step (operation, shape, FLOPs, bytes, threads), and totals.</summary>
     /// <param name="f">From a tree to a tree.</param>
-    /// <param name="x">An argument of the shapes in question.</param>
-    /// <returns>One line per step, then the totals.</returns>
-    let explain (f: 'X -> 'Y) (x: 'X) : string = Compiled.explain f x
+    /// <param name="x">An argument of the shapes in question; its values do not matter.</param>
+    /// <returns>An immutable record; its text is that of `explain`. The steps of a loop are rows of greater Depth below the loop's own.</returns>
+    /// <exception cref="T:Hesse.HesseException">The function uses a variable of a surrounding transformation, or the plan would not fit into memory.</exception>
+    /// <remarks>Cost: the function is traced and compiled; nothing is run. The number of threads is that of this process (HESSE_THREADS), the rest does not depend on the machine.</remarks>
+    let plan (f: 'X -> 'Y) (x: 'X) : PlanTable = Compiled.plan "plan" f x
+
+    /// <summary>The plan that `compile` makes for a function, as text: operations, shapes, FLOPs, bytes, memory.</summary>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">An argument of the shapes in question; its values do not matter.</param>
+    /// <returns>One line per step, then the totals; the text of `plan`.</returns>
+    /// <exception cref="T:Hesse.HesseException">The function uses a variable of a surrounding transformation, or the plan would not fit into memory.</exception>
+    let explain (f: 'X -> 'Y) (x: 'X) : string = (Compiled.plan "explain" f x).ToString()
 
     /// <summary>A function that stops at the first value that is not finite, and says which operation made it.</summary>
     /// <param name="f">From a tree to a tree; may be a derivative, `Diff.checkFinite (Diff.grad loss)`.</param>

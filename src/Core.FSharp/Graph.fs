@@ -150,7 +150,7 @@ module internal Graph =
         let data =
             match prim.Lower with
             | Lowering.Working(size, _) ->
-                Array.append data [| GC.AllocateUninitializedArray<double>(int (size attr)) |]
+                Array.append data [| GC.AllocateUninitializedArray<double>(int (size Passes.standard attr)) |]
             | _ -> data
 
         let steps =
@@ -163,7 +163,14 @@ module internal Graph =
                 [ FusedStep(shape, inputs, program, [| TileOutput(args.Length, args.Length) |]) :> Step ]
             | Lowering.Steps make -> make attr (args |> Array.map (fun a -> a.Shape)) shape slots args.Length
             | Lowering.Working(_, make) ->
-                make attr (args |> Array.map (fun a -> a.Shape)) shape slots (args.Length + 1) args.Length
+                make
+                    Passes.standard
+                    attr
+                    (args |> Array.map (fun a -> a.Shape))
+                    shape
+                    slots
+                    (args.Length + 1)
+                    args.Length
             | Lowering.View
             | Lowering.Expand _
             | Lowering.Input -> []

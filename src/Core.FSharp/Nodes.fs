@@ -97,7 +97,9 @@ and [<RequireQualifiedAccess; NoEquality; NoComparison>] internal Lowering =
     /// Kernel steps, from attribute, argument shapes, result shape, argument slots and result slot.
     | Steps of (Attr -> int[][] -> int[] -> int[] -> int -> Step list)
     /// As Steps, with memory of its own while it runs: how many doubles, and, after the other slots, the slot of that memory.
-    | Working of size: (Attr -> int64) * steps: (Attr -> int[][] -> int[] -> int[] -> int -> int -> Step list)
+    | Working of
+        size: (Passes -> Attr -> int64) *
+        steps: (Passes -> Attr -> int[][] -> int[] -> int[] -> int -> int -> Step list)
     /// No work of its own: a plan runs this graph of other operations, made from attribute and arguments, in its place.
     | Expand of (Attr -> Node[] -> Node)
 

@@ -191,6 +191,19 @@ public static partial class Diff
         return x => new Tensor(plan.Invoke(Tensor.Unwrap(x, nameof(x))));
     }
 
+    /// <summary>The plan that Compile makes for a function of several tensors, as a table.</summary>
+    /// <param name="f">From tensors to any shape.</param>
+    /// <param name="x">Arguments of the shapes in question.</param>
+    /// <returns>Its steps (operation, shape, FLOPs, bytes, threads) and totals; the text is that of Explain.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">The function uses a tensor of a surrounding transformation, or the plan would not fit into memory.</exception>
+    public static PlanTable Plan(Func<Tensor[], Tensor> f, Tensor[] x)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        ArgumentNullException.ThrowIfNull(x);
+        return CoreDiff.plan(Adapter.ToCore(f), Tensor.Unwrap(x, nameof(x)));
+    }
+
     /// <summary>The plan that Compile makes for a function of several tensors, as text.</summary>
     /// <param name="f">From tensors to any shape.</param>
     /// <param name="x">Arguments of the shapes in question.</param>

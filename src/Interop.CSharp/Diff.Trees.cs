@@ -247,6 +247,21 @@ public static partial class Diff
         return Adapter.FromCoreTree<TIn, TOut>(CoreDiff.compile(Adapter.ToCoreTree(f)));
     }
 
+    /// <summary>The plan that Compile makes for a function of trees, as a table.</summary>
+    /// <typeparam name="TIn">A tree: see <see cref="Diff"/>.</typeparam>
+    /// <typeparam name="TOut">A tree.</typeparam>
+    /// <param name="f">From a tree to a tree.</param>
+    /// <param name="x">An argument of the structure in question.</param>
+    /// <returns>Its steps (operation, shape, FLOPs, bytes, threads) and totals; the text is that of Explain.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">The function uses a tensor of a surrounding transformation, or the plan would not fit into memory.</exception>
+    public static PlanTable Plan<TIn, TOut>(Func<TIn, TOut> f, TIn x)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        ArgumentNullException.ThrowIfNull(x);
+        return CoreDiff.plan(Adapter.ToCoreTree(f), ObjectTree.Flatten(x));
+    }
+
     /// <summary>The plan that Compile makes for a function of trees, as text.</summary>
     /// <typeparam name="TIn">A tree: see <see cref="Diff"/>.</typeparam>
     /// <typeparam name="TOut">A tree.</typeparam>

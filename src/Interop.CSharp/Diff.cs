@@ -277,6 +277,19 @@ public static partial class Diff
         return Adapter.FromCoreInto(CoreDiff.compileInto(Adapter.ToCore(f)));
     }
 
+    /// <summary>The plan that Compile makes for a function, as a table.</summary>
+    /// <param name="f">From any shape to any shape.</param>
+    /// <param name="x">An argument of the shape in question.</param>
+    /// <returns>Its steps (operation, shape, FLOPs, bytes, threads) and totals; the text is that of Explain.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="HesseException">The function uses a tensor of a surrounding transformation, or the plan would not fit into memory.</exception>
+    public static PlanTable Plan(Func<Tensor, Tensor> f, Tensor x)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        ArgumentNullException.ThrowIfNull(x);
+        return CoreDiff.plan(Adapter.ToCore(f), x.Core);
+    }
+
     /// <summary>The plan that Compile makes for a function, as text: operations, FLOPs, bytes, memory.</summary>
     /// <param name="f">From any shape to any shape.</param>
     /// <param name="x">An argument of the shape in question.</param>

@@ -66,6 +66,9 @@ public sealed unsafe class FusedStep : Step
         }
     }
 
+    /// <summary>Operations for each element.</summary>
+    internal int Operations => program.Instructions.Length;
+
     /// <summary>Elements per tile.</summary>
     internal int TileLength { get; }
 

@@ -191,8 +191,11 @@ public sealed unsafe class LoopStep : Step
         $"loop {(layout.Length == long.MaxValue ? "" : $"{layout.Length} × ")}({body.StepCount} steps, {body.Flops} flops)"
         + $"{(condition is null ? "" : " while")}{(layout.Reverse ? " backwards" : "")} -> s{result}";
 
-    /// <summary>Lines of the body's steps for a printed plan.</summary>
-    internal System.Collections.Generic.IEnumerable<string> BodyLines() => body.Lines();
+    /// <summary>What a step of the loop runs.</summary>
+    internal SubPlan Body => body;
+
+    /// <summary>What says whether the loop goes on; null for a loop that ends by itself.</summary>
+    internal SubPlan? Condition => condition;
 
     private static long Line(long size) => (size + 7) / 8 * 8;
 

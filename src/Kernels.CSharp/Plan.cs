@@ -1,6 +1,6 @@
 using System;
 using System.Collections.Generic;
-using System.Text;
+using System.Linq;
 using System.Threading;
 
 namespace Hesse.Kernels;
@@ -32,7 +32,7 @@ public sealed unsafe class Plan
     /// <param name="spec">Its description.</param>
     /// <param name="threads">Number of shares of a step that is cut.</param>
     /// <param name="always">Cuts whatever can be cut, however small; for tests.</param>
-    internal Plan(PlanSpec spec, int threads, bool always)
+    public Plan(PlanSpec spec, int threads, bool always)
     {
         ArgumentNullException.ThrowIfNull(spec);
         this.spec = spec;
@@ -120,39 +120,37 @@ public sealed unsafe class Plan
         }
     }
 
-    /// <summary>The plan as text: sizes, then one line per step.</summary>
+    /// <summary>The plan as a table.</summary>
+    /// <returns>Its steps and totals.</returns>
+    public PlanTable Table()
+    {
+        List<PlanRow> rows = [];
+        PlanRows.Add(rows, spec, schedule, 0);
+        long results = 0;
+        foreach (long size in spec.OutputSizes)
+        {
+            results += size * sizeof(double);
+        }
+
+        return new PlanTable
+        {
+            Rows = rows.AsReadOnly(),
+            Steps = spec.Steps.Length,
+            Flops = Flops,
+            Bytes = Bytes,
+            ArenaBytes = ArenaBytes,
+            ConstantBytes = PlanRows.ConstantBytes(spec),
+            ResultBytes = results,
+            FusedOperations = rows.Sum(r => r.FusedOperations),
+            MatrixProducts = rows.Count(r => r.IsMatrixProduct),
+            Threads = Threads,
+            Meetings = Barriers,
+        };
+    }
+
+    /// <summary>The plan as text: one line per step, then the totals.</summary>
     /// <returns>Several lines.</returns>
-    public override string ToString()
-    {
-        StringBuilder text = new();
-        text.Append($"plan: {spec.Steps.Length} steps, {Flops} flops, {Bytes} bytes moved, {ArenaBytes} bytes arena");
-        foreach (string line in Lines())
-        {
-            text.Append('\n').Append("  ").Append(line);
-        }
-
-        return text.ToString();
-    }
-
-    /// <summary>A line for each step: operation, shapes, slots, and how the threads divide it.</summary>
-    /// <returns>The lines, without line breaks.</returns>
-    public IReadOnlyList<string> Lines()
-    {
-        List<string> lines = [];
-        for (int i = 0; i < spec.Steps.Length; i++)
-        {
-            lines.Add(spec.Steps[i].Describe() + schedule?.Describe(i));
-            if (spec.Steps[i] is LoopStep loop)
-            {
-                foreach (string line in loop.BodyLines())
-                {
-                    lines.Add("    " + line);
-                }
-            }
-        }
-
-        return lines;
-    }
+    public override string ToString() => Table().ToString();
 
     private static ArgumentException MissingArray(string what, int index) => new($"{what} {index} is null; pass an array.");
 

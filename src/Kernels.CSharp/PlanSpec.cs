@@ -93,8 +93,9 @@ public sealed class PlanSpec
 
         for (int o = 0; o < outputSlots.Length; o++)
         {
-            bool isInput = outputSlots[o] < inputCount || Array.Exists(InputViews, v => v.Slot == outputSlots[o]);
-            CheckOutput(o, outputSlots, outputSizes, slotOffsets, isInput, constants.Length, arenaSize, directOutputs);
+            int slot = outputSlots[o];
+            bool isElsewhere = slot < inputCount || Array.Exists(InputViews, v => v.Slot == slot) || Array.Exists(OutputViews, v => v.Slot == slot);
+            CheckOutput(o, outputSlots, outputSizes, slotOffsets, isElsewhere, constants.Length, arenaSize, directOutputs);
         }
 
         Steps = [.. steps];
@@ -115,6 +116,9 @@ public sealed class PlanSpec
 
     /// <summary>Size of the arena in doubles.</summary>
     public long ArenaSize { get; }
+
+    /// <summary>What each step computes, for plans that are looked at; empty when nobody said.</summary>
+    public StepLabel[] Labels { get; init; } = [];
 
     internal Step[] Steps { get; }
 
@@ -166,7 +170,7 @@ public sealed class PlanSpec
     }
 
     private static void CheckOutput(
-        int o, int[] slots, long[] sizes, long[] offsets, bool isInput, long constants, long arena, bool[]? direct)
+        int o, int[] slots, long[] sizes, long[] offsets, bool isElsewhere, long constants, long arena, bool[]? direct)
     {
         int slot = slots[o];
         if (slot < 0 || slot >= offsets.Length)
@@ -176,13 +180,13 @@ public sealed class PlanSpec
 
         long offset = offsets[slot];
         bool isDirect = direct is not null && direct[o];
-        long room = isInput || isDirect ? long.MaxValue : offset >= 0 ? arena - offset : constants - (-1 - offset);
+        long room = isElsewhere || isDirect ? long.MaxValue : offset >= 0 ? arena - offset : constants - (-1 - offset);
         if (sizes[o] < 0 || sizes[o] > room)
         {
             throw new ArgumentException($"plan: output {o} has {sizes[o]} elements, but its slot {slot} has room for {room}.");
         }
 
-        if (isDirect && (isInput || offset < 0 || Array.IndexOf(slots, slot) != Array.LastIndexOf(slots, slot)))
+        if (isDirect && (isElsewhere || offset < 0 || Array.IndexOf(slots, slot) != Array.LastIndexOf(slots, slot)))
         {
             throw new ArgumentException(
                 $"plan: output {o} cannot be direct, because slot {slot} is an input, a constant or a repeated output; let it be copied.");

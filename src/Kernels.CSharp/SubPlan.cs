@@ -21,7 +21,7 @@ public sealed unsafe class SubPlan
     /// <param name="spec">Its description.</param>
     /// <param name="threads">Number of shares of a step that is cut.</param>
     /// <param name="always">Cuts whatever can be cut, however small; for tests.</param>
-    internal SubPlan(PlanSpec spec, int threads, bool always)
+    public SubPlan(PlanSpec spec, int threads, bool always)
     {
         ArgumentNullException.ThrowIfNull(spec);
         this.spec = spec;
@@ -65,14 +65,14 @@ public sealed unsafe class SubPlan
     /// <summary>Pointers to slots, then to outputs, in whole cache lines.</summary>
     private long TableSize => (spec.SlotOffsets.Length + spec.OutputCount + 7) / 8 * 8;
 
-    /// <summary>A line for each step of a printed plan.</summary>
-    internal System.Collections.Generic.IEnumerable<string> Lines()
-    {
-        for (int i = 0; i < spec.Steps.Length; i++)
-        {
-            yield return spec.Steps[i].Describe() + schedule?.Describe(i);
-        }
-    }
+    /// <summary>Bytes of the constants that it holds, those of loops in it included.</summary>
+    internal long ConstantBytes => PlanRows.ConstantBytes(spec);
+
+    /// <summary>Adds a row for each step to a table.</summary>
+    /// <param name="rows">The rows so far.</param>
+    /// <param name="depth">How many loops are around the steps.</param>
+    /// <param name="role">What the rows' kernels are headed with.</param>
+    internal void AddRows(System.Collections.Generic.List<PlanRow> rows, int depth, string role) => PlanRows.Add(rows, spec, schedule, depth, role);
 
     /// <summary>Makes ready to run in a piece of memory.</summary>
     /// <param name="workspace">WorkspaceSize doubles, which belong to the runs until the last of them is over.</param>

@@ -120,6 +120,17 @@ public class DiffTests
     }
 
     [Fact]
+    public void PlanIsATable()
+    {
+        PlanTable plan = Diff.Plan(F, X);
+        Assert.Equal(plan.ToString(), Diff.Explain(F, X));
+        Assert.Equal(plan.Steps, plan.Rows.Count);
+        Assert.Equal(plan.Flops, plan.Rows.Sum(r => r.Flops));
+        Assert.Equal(plan.Flops, Diff.Plan(x => F(x[0]), [X]).Flops);
+        Assert.Equal(plan.Flops, Diff.Plan<Tensor, Tensor>(F, X).Flops);
+    }
+
+    [Fact]
     public void ExplainCountsWork() => Assert.Contains("FLOPs", Diff.Explain(F, X), StringComparison.Ordinal);
 
     [Fact]

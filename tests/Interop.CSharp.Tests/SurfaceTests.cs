@@ -48,7 +48,7 @@ public class SurfaceTests
             "BoundedWhile", "CheckFinite", "Checkpoint", "Compile", "CompileInto", "Cond", "ConjugateGradient", "CustomDerivative", "CustomPullback", "Derivative",
             "DerivativeTensor", "Directional", "Explain", "FixedPoint", "Grad", "Hessian", "HessianChunked", "Hvp", "ImplicitOptimum",
             "ImplicitRoot", "ImplicitRootMatrixFree", "Iterate", "JacFwd", "JacRev", "Jacobian", "Jet", "JetSeries", "Jvp", "Laplacian", "LaplacianAlong",
-            "LaplacianTerms", "LaplacianWith", "LinearSolve", "LinearTranspose", "Linearize", "MixedJet", "NewtonRoot", "Scan", "StochasticLaplacian",
+            "LaplacianTerms", "LaplacianWith", "LinearSolve", "LinearTranspose", "Linearize", "MixedJet", "NewtonRoot", "Plan", "Scan", "StochasticLaplacian",
             "StochasticLaplacianWith", "StochasticOperator", "VMap", "VMapChunked", "ValueAndGrad", "ValueGradLaplacian", "Vjp",
             "WhileLoop",
         ];

@@ -5,10 +5,20 @@ open Hesse.Kernels
 
 /// A compiled graph: values of its variables in, values of its outputs out.
 [<Sealed>]
-type internal Program(variables: Node[], outputs: Node[]) =
-    let plan = Plan(Lower.spec variables (Trim.apply outputs))
+type internal Program(passes: Passes, variables: Node[], outputs: Node[]) =
+    let plan =
+        let outputs = if passes.Trimming then Trim.apply outputs else outputs
+        let spec = Lower.spec passes variables outputs
+
+        match passes.Sharing with
+        | Sharing.WherePays -> Plan spec
+        | Sharing.Always threads -> Plan(spec, threads, true)
+        | Sharing.Off -> Plan(spec, 1, false)
+
     let shapes = outputs |> Array.map (fun o -> o.Shape)
     let lengths = shapes |> Array.map (Shape.length "compile")
+
+    new(variables, outputs) = Program(Passes.standard, variables, outputs)
 
     member _.Plan = plan
 

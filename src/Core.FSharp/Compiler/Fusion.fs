@@ -6,7 +6,7 @@ open System.Collections.Generic
 module internal Fusion =
     /// More operations than this in one loop do not help: their tiles no longer stay in the first-level cache.
     [<Literal>]
-    let private largestGroup = 48
+    let largestGroup = 48
 
     /// The users of every node, within the graph: once for each argument that it is.
     let users (order: Node[]) =
@@ -23,10 +23,10 @@ module internal Fusion =
 
         table
 
-    /// For every elementwise node the node at whose place its loop runs; and the nodes that are only read by strides.
+    /// For every elementwise node the node at whose place its loop runs, of at most `largest` operations.
     /// A node joins the loop of its users if all of them are in one loop over the same shape; then nothing is computed
     /// twice and nobody else needs its value.
-    let plan (order: Node[]) (outputs: HashSet<Node>) (users: Dictionary<Node, List<Node>>) =
+    let plan (largest: int) (order: Node[]) (outputs: HashSet<Node>) (users: Dictionary<Node, List<Node>>) =
         let root = Dictionary<Node, Node>(HashIdentity.Reference)
         let members = Dictionary<Node, int>(HashIdentity.Reference)
         let isTile = Views.isTile
@@ -44,7 +44,7 @@ module internal Fusion =
                         if
                             own.TrueForAll(fun u ->
                                 isTile u && u.Shape = node.Shape && obj.ReferenceEquals(root[u], candidate))
-                            && members[candidate] < largestGroup
+                            && members[candidate] < largest
                         then
                             Some candidate
                         else
@@ -58,4 +58,4 @@ module internal Fusion =
                     root[node] <- node
                     members[node] <- 1
 
-        root, Views.virtualNodes order outputs (fun node -> users[node])
+        root

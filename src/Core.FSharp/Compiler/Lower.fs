@@ -24,30 +24,29 @@ module internal Lower =
 
         padded
 
-    /// Refuses a plan that would not fit, naming its largest buffers.
-    let private checkMemory (arena: int64) (buffers: seq<Node>) =
-        let available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes
-        let bytes = arena * 8L
+    /// Offsets from here on are no places in the arena.
+    [<Literal>]
+    let private firstBeyond = 0x4000000000000000L
 
-        if float bytes > 0.8 * float available then
-            let largest =
-                buffers
-                |> Seq.sortByDescending (fun n -> Shape.size n.Shape)
-                |> Seq.truncate 3
-                |> Seq.map (fun n -> $"{n.Prim.Name} {Shape.show n.Shape}")
-                |> String.concat ", "
-
-            Shape.fail
-                $"compile: the plan needs {bytes >>> 20} MiB, but 80 %% of the {available >>> 20} MiB there are is the limit; its largest buffers are {largest}; use fewer examples at once, or smaller chunks"
+    /// What the steps for a node compute: of a fused loop all operations that are different.
+    let private labelOf (node: Node) (body: List<Node> option) =
+        match body with
+        | Some nodes when nodes.Count > 1 ->
+            StepLabel(String.Join("·", nodes |> Seq.map (fun n -> n.Prim.Name) |> Seq.distinct), node.Shape)
+        | _ -> StepLabel(node.Prim.Name, node.Shape)
 
     /// The description of the plan that computes `outputs` from values of `variables`; the outputs depend on no other variable.
-    let spec (variables: Node[]) (outputs: Node[]) : PlanSpec =
-        let outputs = outputs |> Erase.apply |> Contractions.apply
+    let spec (passes: Passes) (variables: Node[]) (outputs: Node[]) : PlanSpec =
+        let outputs = Erase.apply outputs
+        let outputs = if passes.Contractions then Contractions.apply outputs else outputs
         let order = Graph.order 1L outputs |> Array.filter (fun n -> not (Graph.isVariable n))
         let isOutput = HashSet<Node>(outputs, HashIdentity.Reference)
         let users = Fusion.users order
-        let root, virtualNodes = Fusion.plan order isOutput users
-        let isVirtual (node: Node) = virtualNodes.Contains node || Views.isRepeatedConstant node
+        let root = Fusion.plan (if passes.Fusion then Fusion.largestGroup else 1) order isOutput users
+        let virtualNodes = Views.virtualNodes order isOutput (fun node -> users[node])
+
+        let isVirtual (node: Node) = passes.Views && (virtualNodes.Contains node || Views.isRepeatedConstant node)
+
         let groups = Dictionary<Node, List<Node>>(HashIdentity.Reference)
 
         for node in order do
@@ -128,10 +127,15 @@ module internal Lower =
         let isView (node: Node) =
             match node.Prim.Lower with
             | Lowering.View -> true
-            | _ -> (Views.pieceOffset node).IsSome
+            | _ -> passes.Views && (Views.pieceOffset node).IsSome
 
         let isLoop (node: Node) = groups.ContainsKey node
-        let berthOf = Joins.plan stored isOutput (fun node -> users[node]) isView isLoop
+
+        let berthOf =
+            if passes.Joins then
+                Joins.plan stored isOutput (fun node -> users[node]) isView isLoop
+            else
+                Dictionary<Node, Berth>(HashIdentity.Reference)
 
         // Views and parts of joined tensors own no buffer: a buffer lives until the last reader of any of them.
         let owners = Dictionary<Node, Node>(HashIdentity.Reference)
@@ -160,6 +164,18 @@ module internal Lower =
             lastRead[owner output] <- Int32.MaxValue
 
         let arena = Arena()
+
+        // A result that the steps write right into the caller's array takes no part of the arena: its place is beyond it.
+        let occurrences = outputs |> Array.countBy (fun o -> o.Id) |> dict
+        let mutable beyond = firstBeyond
+
+        let isDirect (o: Node) = not (o.IsConcrete || Graph.isVariable o || isView o) && occurrences[o.Id] = 1
+
+        let placeBeyond (size: int64) =
+            let place = newSlot false beyond
+            beyond <- beyond + max size 1L
+            place
+
         let inputViews = List<InputView>()
 
         let viewedFrom slot =
@@ -167,7 +183,17 @@ module internal Lower =
             | Some v -> v.Offset
             | None -> 0L
 
+        let release offset =
+            if passes.Reuse then
+                arena.Release offset
+
         let steps = List<Step>()
+        let labels = List<StepLabel>()
+
+        /// Says what the steps that were added since the last call compute.
+        let label (what: StepLabel) =
+            while labels.Count < steps.Count do
+                labels.Add what
 
         /// A slot for what begins `from` elements after an argument.
         let view (node: Node) (from: int64) =
@@ -200,6 +226,8 @@ module internal Lower =
                             slotWithin whole berth.Offset
                         else
                             { whole with Berth = ValueSome berth }
+                    | _ when isOutput.Contains node && isDirect node && not node.IsFloat32 ->
+                        placeBeyond (Shape.size node.Shape)
                     | _ -> take node.IsFloat32 (Shape.size node.Shape)
 
         /// Copies of the parts that are not made in their place.
@@ -242,6 +270,7 @@ module internal Lower =
             if isNarrowed.Contains v then
                 let there = take true (Shape.size v.Shape)
                 convert places[v] there (Shape.size v.Shape)
+                label (StepLabel("narrow", v.Shape))
                 places[v] <- there
 
         /// The steps of an operation that is no loop. Its float32 kernels, if it has them, work on the buffers as they are; else
@@ -285,7 +314,7 @@ module internal Lower =
                 steps.AddRange(stepsOn wide out)
 
             for place in scratch do
-                arena.Release offsets[place.Slot]
+                release offsets[place.Slot]
 
         stored
         |> Array.iteri (fun i node ->
@@ -305,14 +334,16 @@ module internal Lower =
             | Lowering.Steps _ when Views.isJoin node -> join node
             | Lowering.Steps make -> addSteps make node
             | Lowering.Working(size, make) ->
-                let memory = newSlot false (arena.Take(size node.Attr))
-                addSteps (fun attr s shape slots out -> make attr s shape slots out memory.Slot) node
-                arena.Release offsets[memory.Slot]
+                let memory = newSlot false (arena.Take(size passes node.Attr))
+                addSteps (fun attr s shape slots out -> make passes attr s shape slots out memory.Slot) node
+                release offsets[memory.Slot]
+
+            label (labelOf node (if isLoop node then Some groups[node] else None))
 
             // Buffers whose last reader this was are free from the next step on.
             for a in arguments |> List.map owner |> List.distinctBy (fun a -> a.Id) do
                 if lastRead[a] = i && not a.IsConcrete && places[a].Buffer >= variables.Length then
-                    arena.Release(offsets[places[a].Slot]))
+                    release (offsets[places[a].Slot]))
 
         // Float32 results are widened into the caller's arrays; those slots have no memory besides.
         let outputPlaces =
@@ -325,21 +356,25 @@ module internal Lower =
                     | place when place.IsSingle ->
                         let there = newSlot false 0L
                         convert place there (Shape.size o.Shape)
+                        label (StepLabel("widen", o.Shape))
                         there
                     | place -> place)
 
         let outputSlots = outputPlaces |> Array.map (fun p -> p.Slot)
         let outputSizes = outputs |> Array.map (fun o -> Shape.size o.Shape)
-        checkMemory arena.Size stored
+        // What shares the buffer of a direct result goes with it; a float32 result has a slot of its own for its widened numbers.
+        let direct = outputs |> Array.map (fun o -> not o.IsConcrete && (places[o].IsSingle || isDirect o))
 
-        // A result is computed right in the caller's array, and what shares its buffer goes with it.
-        let occurrences = outputs |> Array.countBy (fun o -> o.Id) |> dict
-
-        let isDirect (o: Node) =
-            not o.IsConcrete
-            && (places[o].IsSingle || not (Graph.isVariable o || isView o) && occurrences[o.Id] = 1)
-
-        let direct = outputs |> Array.map isDirect
+        MemoryLimit.check
+            passes.Memory
+            {
+                Arena = 8L * arena.Size
+                Constants = 8L * constantSize
+                Results = 8L * Array.sum outputSizes
+            }
+            (outputs
+             |> Seq.append (stored |> Seq.filter (fun n -> not (isView n)))
+             |> Seq.distinctBy (fun n -> n.Id))
 
         let outputViews = [|
             for o in 0 .. outputs.Length - 1 do
@@ -351,7 +386,7 @@ module internal Lower =
 
         PlanSpec(
             steps.ToArray(),
-            offsets.ToArray(),
+            offsets |> Seq.map (fun offset -> if offset >= firstBeyond then 0L else offset) |> Seq.toArray,
             variables.Length,
             outputSlots,
             outputSizes,
@@ -359,5 +394,6 @@ module internal Lower =
             arena.Size,
             direct,
             inputViews.ToArray(),
-            outputViews
+            outputViews,
+            Labels = labels.ToArray()
         )

@@ -91,18 +91,12 @@ module internal Compiled =
                 Shape.fail
                     "compileInto: the function uses a variable of a surrounding transformation; use compile, whose result is a tensor"
 
-    let explain (f: 'X -> 'Y) (x: 'X) : string =
+    /// The table of the plan that a function would run; `operation` is who asks.
+    let plan (operation: string) (f: 'X -> 'Y) (x: 'X) : PlanTable =
         let t = trace f x
 
         if not (Executor.isClosed t.Variables t.Outputs) then
             Shape.fail
-                "explain: the function uses a variable of a surrounding transformation; explain the outermost function instead"
+                $"{operation}: the function uses a variable of a surrounding transformation; {operation} the outermost function instead"
 
-        let plan = Program(t.Variables, t.Outputs).Plan
-
-        String.Join(
-            "\n",
-            Seq.append (plan.Lines()) [
-                $"{plan.Steps.Count} steps, {plan.Flops} FLOPs, {plan.Bytes} bytes moved, arena of {plan.ArenaBytes} bytes"
-            ]
-        )
+        Program(t.Variables, t.Outputs).Plan.Table()

@@ -8,8 +8,8 @@ type internal Route<'R> = { Name: string; Cost: Lazy<Cost>; Run: unit -> 'R }
 
 /// Which of several ways is taken.
 module internal Routes =
-    /// Memory that the arena of a plan may take: what the compiler allows, 80 % of all there is.
-    let memoryLimit () = int64 (0.8 * float (GC.GetGCMemoryInfo().TotalAvailableMemoryBytes))
+    /// Memory that the arena of a plan may take: what the compiler allows.
+    let memoryLimit () = MemoryLimit.bytes ()
 
     let make (name: string) (cost: unit -> Cost) (run: unit -> 'R) : Route<'R> = {
         Name = name

@@ -80,6 +80,13 @@ type internal Loop(body: LoopBody) =
 
     member _.Body = body
 
+    override _.KeptElements =
+        parts
+        |> Array.sumBy (fun (part, shape) ->
+            match part with
+            | History _ -> Shape.size shape
+            | _ -> 0L)
+
     /// The parts of the result in order.
     member _.Parts = parts |> Array.map fst
 

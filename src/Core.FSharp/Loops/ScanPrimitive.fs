@@ -36,12 +36,21 @@ module internal ScanPrimitive =
             Shape.fail
                 $"scan: the derivative's history of {derived.Loop.Body.Length} steps is larger than one array can be; use Diff.scanWith with Snapshots, or fewer steps"
 
-    let private compiled (loop: Loop) =
+    let private compiled (passes: Passes) (loop: Loop) =
         loop.Derive(
-            "plan",
+            "plan" + Passes.key passes,
             fun () ->
                 let b = loop.Body
-                let plan variables outputs = SubPlan(Lower.spec variables (Trim.apply outputs))
+
+                let plan variables outputs =
+                    let outputs = if passes.Trimming then Trim.apply outputs else outputs
+                    let spec = Lower.spec passes variables outputs
+
+                    match passes.Sharing with
+                    | Sharing.WherePays -> SubPlan spec
+                    | Sharing.Always threads -> SubPlan(spec, threads, true)
+                    | Sharing.Off -> SubPlan(spec, 1, false)
+
                 let body = plan (Array.concat [ b.Carries; b.Elements; b.Captured ]) (Array.append b.Next b.Outputs)
 
                 let condition =
@@ -54,15 +63,15 @@ module internal ScanPrimitive =
 
     let private sizes (nodes: Node[]) = nodes |> Array.map (fun n -> Shape.size n.Shape)
 
-    let private workspace attr =
+    let private workspace passes attr =
         let loop = Loop.ofAttr attr
-        let struct (body, condition) = compiled loop
+        let struct (body, condition) = compiled passes loop
         LoopStep.WorkspaceSize(body, condition, sizes loop.Body.Carries)
 
-    let private steps attr _ _ (slots: int[]) out memory : Step list =
+    let private steps passes attr _ _ (slots: int[]) out memory : Step list =
         let loop = Loop.ofAttr attr
         let b = loop.Body
-        let struct (body, condition) = compiled loop
+        let struct (body, condition) = compiled passes loop
 
         let offset part =
             if loop.Has part then

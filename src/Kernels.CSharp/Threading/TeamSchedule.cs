@@ -121,18 +121,8 @@ internal sealed unsafe class TeamSchedule
     /// <summary>A step of the schedule.</summary>
     public ref readonly Entry this[int index] => ref entries[index];
 
-    /// <summary>What the schedule adds to the line of a step in a printed plan.</summary>
-    public string Describe(int index)
-    {
-        Entry entry = entries[index];
-        string who = entry.Cut switch
-        {
-            Cut.Shares => $", in {Threads} shares",
-            Cut.Teamwork => $", by {Threads} threads",
-            _ => "",
-        };
-        return who + (entry.MeetBefore ? ", after a meeting" : "");
-    }
+    /// <summary>Threads that run a step.</summary>
+    public int ThreadsOf(int index) => entries[index].Cut == Cut.None ? 1 : Threads;
 
     /// <summary>Runs everything on this thread.</summary>
     public void RunAlone(double** slots)

@@ -52,7 +52,7 @@ let ``steps cut into shares give what whole steps give`` () =
         let t = Tracing.trace gradients (RandomPrograms.inputs program)
 
         if Executor.isClosed t.Variables t.Outputs then
-            let spec = Lower.spec t.Variables (Trim.apply t.Outputs)
+            let spec = Lower.spec Passes.standard t.Variables (Trim.apply t.Outputs)
             let inputs = t.Values |> Array.map (fun v -> v.Data)
 
             let run (plan: Hesse.Kernels.Plan) =
