@@ -3,6 +3,8 @@ namespace Hesse
 open System
 open System.Collections.Concurrent
 open System.Collections.Generic
+open System.Reflection
+open System.Runtime.CompilerServices
 open FSharp.Reflection
 
 /// Trees of tensors: a tensor, or a tuple, array, list, option, map (by key order), record or union of trees. Whatever else a
@@ -10,12 +12,20 @@ open FSharp.Reflection
 /// among its elements or properties that is none of these is an error, which names its place; an `obj` or an interface goes by its value.
 [<RequireQualifiedAccess>]
 module Tree =
+    /// Tensors in a row, taken one after the other.
+    type private Supply(tensors: Tensor[]) =
+        let mutable taken = 0
+
+        member _.Take() =
+            taken <- taken + 1
+            tensors[taken - 1]
+
     /// How values of one type are taken apart into tensors and put together again.
     type private Shape = {
         /// Adds the tensors, and what else decides whether two trees have the same structure.
         Collect: obj -> List<Tensor> -> List<obj> -> unit
-        /// The value with tensors taken from the queue, in the order of Collect.
-        Rebuild: obj -> Queue<Tensor> -> obj
+        /// The value with tensors from a supply, in the order of Collect.
+        Rebuild: obj -> Supply -> obj
         /// The parts one level down with the names that lead to them, in the order of Collect; nothing for a tensor and for what is no tree.
         Parts: obj -> (string * Shape * obj)[]
     }
@@ -24,9 +34,29 @@ module Tree =
 
     let private isGeneric (definition: Type) (t: Type) = t.IsGenericType && t.GetGenericTypeDefinition() = definition
 
-    /// Maps over the elements of a list of any element type.
-    type private Sequences<'T>() =
-        static member List(values: obj seq) : obj = box (List.ofSeq (values |> Seq.map unbox<'T>))
+    /// An array or list of any number of parts, as its parts, and back.
+    type private ISequence =
+        abstract Read: obj -> obj[]
+        abstract Make: obj[] -> obj
+
+    type private Arrays<'T>() =
+        interface ISequence with
+            member _.Read value = Array.map box (unbox<'T[]> value)
+            member _.Make parts = box (Array.map unbox<'T> parts)
+
+    type private Lists<'T>() =
+        interface ISequence with
+            member _.Read value =
+                let parts = List.toArray (unbox<'T list> value)
+                Array.map box parts
+
+            member _.Make parts =
+                let mutable list: 'T list = []
+
+                for i in parts.Length - 1 .. -1 .. 0 do
+                    list <- unbox<'T> parts[i] :: list
+
+                box list
 
     type private Maps<'K, 'V when 'K: comparison>() =
         static member Keys(map: obj) : obj seq = (unbox<Map<'K, 'V>> map).Keys |> Seq.map box
@@ -37,22 +67,23 @@ module Tree =
             box (Map.ofSeq (Seq.zip (keys |> Seq.map unbox<'K>) (values |> Seq.map unbox<'V>)))
 
     let private call (definition: Type) (arguments: Type[]) (name: string) (values: obj[]) =
-        let flags =
-            Reflection.BindingFlags.Static
-            ||| Reflection.BindingFlags.Public
-            ||| Reflection.BindingFlags.NonPublic
+        let flags = BindingFlags.Static ||| BindingFlags.Public ||| BindingFlags.NonPublic
 
         definition.MakeGenericType(arguments).GetMethod(name, flags).Invoke(null, values)
 
     /// A value that is no tree though it holds tensors; on its way up it learns where it stands.
     exception private NoTree of place: string * typeName: string
 
-    /// Runs f, whose errors are about the part of that name.
-    let private within (part: string) (f: unit -> unit) =
+    /// Collects the parts in order; `nameOf` names a part in errors.
+    let private collectAll (nameOf: int -> string) (shapes: int -> Shape) (parts: obj[]) leaves statics =
+        let mutable i = 0
+
         try
-            f ()
+            while i < parts.Length do
+                (shapes i).Collect parts[i] leaves statics
+                i <- i + 1
         with NoTree(place, name) ->
-            raise (NoTree(part + place, name))
+            raise (NoTree(nameOf i + place, name))
 
     /// A fixed number of parts, each with a name and a type of its own.
     let private product
@@ -63,16 +94,14 @@ module Tree =
         (shapeOf: Type -> Shape)
         =
         let inner = parts |> Array.map (fun p -> lazy (shapeOf p))
+        let nameOf i = "." + names[i]
+        let shapeAt i = inner[i].Value
 
         {
-            Collect =
-                fun value leaves statics ->
-                    read value
-                    |> Array.iteri (fun i part ->
-                        within $".{names[i]}" (fun () -> inner[i].Value.Collect part leaves statics))
+            Collect = fun value leaves statics -> collectAll nameOf shapeAt (read value) leaves statics
             Rebuild =
-                fun value queue ->
-                    make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part queue) inner (read value))
+                fun value supply ->
+                    make (Array.map2 (fun (s: Lazy<Shape>) part -> s.Value.Rebuild part supply) inner (read value))
             Parts =
                 fun value ->
                     Array.map3 (fun name (s: Lazy<Shape>) part -> $".{name}", s.Value, part) names inner (read value)
@@ -81,19 +110,25 @@ module Tree =
     /// Any number of parts of one type.
     let private sequence (element: Type) (read: obj -> obj[]) (make: obj -> obj[] -> obj) (shapeOf: Type -> Shape) =
         let inner = lazy (shapeOf element)
+        let nameOf (i: int) = $"[{i}]"
+        let shapeAt _ = inner.Value
 
         {
             Collect =
                 fun value leaves statics ->
                     let parts = read value
-                    statics.Add parts.Length
-
-                    parts
-                    |> Array.iteri (fun i part -> within $"[{i}]" (fun () -> inner.Value.Collect part leaves statics))
+                    statics.Add(box parts.Length)
+                    collectAll nameOf shapeAt parts leaves statics
             Rebuild =
-                fun value queue -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part queue))
+                fun value supply -> make value (read value |> Array.map (fun part -> inner.Value.Rebuild part supply))
             Parts = fun value -> read value |> Array.mapi (fun i part -> $"[{i}]", inner.Value, part)
         }
+
+    /// An array or list of parts of one type, by the class that reads and makes it.
+    let private typed (definition: Type) (element: Type) (shapeOf: Type -> Shape) =
+        let access = Activator.CreateInstance(definition.MakeGenericType element, true) :?> ISequence
+
+        sequence element access.Read (fun _ parts -> access.Make parts) shapeOf
 
     /// One of several cases, each with its own parts.
     let private union (t: Type) (shapeOf: Type -> Shape) =
@@ -113,7 +148,7 @@ module Tree =
                 fun value leaves statics ->
                     statics.Add(tag value)
                     cases[tag value].Collect value leaves statics
-            Rebuild = fun value queue -> cases[tag value].Rebuild value queue
+            Rebuild = fun value supply -> cases[tag value].Rebuild value supply
             Parts = fun value -> cases[tag value].Parts value
         }
 
@@ -127,10 +162,7 @@ module Tree =
     let private holdsTensors (t: Type) =
         let visited = HashSet<Type>()
 
-        let flags =
-            Reflection.BindingFlags.Public
-            ||| Reflection.BindingFlags.NonPublic
-            ||| Reflection.BindingFlags.Instance
+        let flags = BindingFlags.Public ||| BindingFlags.NonPublic ||| BindingFlags.Instance
 
         let isPlain (t: Type) =
             t.IsPrimitive
@@ -164,32 +196,19 @@ module Tree =
         if t = typeof<Tensor> then
             {
                 Collect = fun value leaves _ -> leaves.Add(unbox<Tensor> value)
-                Rebuild = fun _ queue -> box (queue.Dequeue())
+                Rebuild = fun _ supply -> box (supply.Take())
                 Parts = fun _ -> [||]
             }
         elif t = typeof<Key> then
             {
                 Collect = fun value leaves _ -> leaves.Add (unbox<Key> value).Words
-                Rebuild = fun _ queue -> box (Key(queue.Dequeue()))
+                Rebuild = fun _ supply -> box (Key(supply.Take()))
                 Parts = fun _ -> [||]
             }
         elif t.IsArray && t.GetArrayRank() = 1 && not (t.GetElementType().IsPrimitive) then
-            let element = t.GetElementType()
-
-            let make _ (parts: obj[]) =
-                let result = Array.CreateInstance(element, parts.Length)
-                parts |> Array.iteri (fun i part -> result.SetValue(part, i))
-                box result
-
-            sequence element (fun value -> (value :?> Array) |> Seq.cast<obj> |> Array.ofSeq) make shapeOf
+            typed typedefof<Arrays<_>> (t.GetElementType()) shapeOf
         elif isGeneric typedefof<_ list> t then
-            let element = t.GetGenericArguments()
-
-            sequence
-                element[0]
-                (fun value -> (value :?> Collections.IEnumerable) |> Seq.cast<obj> |> Array.ofSeq)
-                (fun _ parts -> call typedefof<Sequences<_>> element "List" [| Seq.ofArray parts |])
-                shapeOf
+            typed typedefof<Lists<_>> (t.GetGenericArguments()[0]) shapeOf
         elif isGeneric typedefof<Map<_, _>> t then
             let arguments = t.GetGenericArguments()
             let ask name (value: obj) = call typedefof<Maps<_, _>> arguments name [| value |] :?> obj seq
@@ -219,12 +238,19 @@ module Tree =
         elif FSharpType.IsTuple t then
             let parts = FSharpType.GetTupleElements t
 
-            product
-                (parts |> Array.mapi (fun i _ -> $"Item{i + 1}"))
-                parts
-                (FSharpValue.PreComputeTupleReader t)
-                (FSharpValue.PreComputeTupleConstructor t)
-                shapeOf
+            let read (value: obj) =
+                let tuple = value :?> ITuple
+                Array.init tuple.Length (fun i -> tuple[i])
+
+            // Of eight parts and more, the last are in a tuple within the tuple.
+            let make: obj[] -> obj =
+                if parts.Length < 8 then
+                    let constructor = ConstructorInvoker.Create(t.GetConstructor parts)
+                    fun values -> constructor.Invoke(values.AsSpan())
+                else
+                    FSharpValue.PreComputeTupleConstructor t
+
+            product (parts |> Array.mapi (fun i _ -> "Item" + string (i + 1))) parts read make shapeOf
         elif FSharpType.IsRecord(t, true) then
             let fields = FSharpType.GetRecordFields(t, true)
 
@@ -249,11 +275,11 @@ module Tree =
                             statics.Add(value.GetType())
                             (actual value).Collect value leaves statics
                 Rebuild =
-                    fun value queue ->
+                    fun value supply ->
                         if isNull value || value.GetType() = typeof<obj> then
                             value
                         else
-                            (actual value).Rebuild value queue
+                            (actual value).Rebuild value supply
                 Parts =
                     fun value ->
                         if isNull value || value.GetType() = typeof<obj> then
@@ -281,26 +307,27 @@ module Tree =
         else
             shapeOf ((box tree).GetType())
 
-    /// The tensors of a tree, the rest of its structure, and the way back from tensors to a tree.
-    let internal flatten (tree: 'T) : Tensor[] * obj[] * (Tensor[] -> 'T) =
-        let leaves, statics = List<Tensor>(), List<obj>()
-
-        let shape = shapeOfTree tree
-
+    /// Adds the tensors of a tree, and the rest of its structure.
+    let internal collect (tree: 'T) (leaves: List<Tensor>) (statics: List<obj>) : unit =
         try
-            shape.Collect (box tree) leaves statics
+            (shapeOfTree tree).Collect (box tree) leaves statics
         with NoTree(place, name) ->
             let where = if place = "" then "" else $" at {place.TrimStart '.'}"
 
             Shape.fail
                 $"Tree: the value{where} of type {name} holds tensors but is no tree; use an array, list, map, tuple, record or union"
 
-        let rebuild (parts: Tensor[]) =
-            if parts.Length <> leaves.Count then
-                Shape.fail
-                    $"Tree: this tree has {leaves.Count} tensors, got {parts.Length}; the structures must be the same"
+    /// The tensors of a tree, the rest of its structure, and the way back from tensors to a tree.
+    let internal flatten (tree: 'T) : Tensor[] * obj[] * (Tensor[] -> 'T) =
+        let leaves, statics = List<Tensor>(), List<obj>()
+        collect tree leaves statics
+        let count = leaves.Count
 
-            unbox<'T>(shape.Rebuild (box tree) (Queue parts))
+        let rebuild (parts: Tensor[]) =
+            if parts.Length <> count then
+                Shape.fail $"Tree: this tree has {count} tensors, got {parts.Length}; the structures must be the same"
+
+            unbox<'T>((shapeOfTree tree).Rebuild (box tree) (Supply parts))
 
         leaves.ToArray(), statics.ToArray(), rebuild
 

@@ -5,18 +5,22 @@ open System
 open Hesse
 open Xunit
 
-/// Bytes per call on this thread, after warm-up.
-let private bytesPerCall (f: unit -> unit) =
+/// Bytes of so many calls on this thread, after warm-up.
+let private bytesOf (calls: int) (f: unit -> unit) =
     for _ in 1..50 do
         f ()
 
-    let calls = 200L
     let before = GC.GetAllocatedBytesForCurrentThread()
 
-    for _ in 1L .. calls do
+    for _ in 1..calls do
         f ()
 
-    (GC.GetAllocatedBytesForCurrentThread() - before) / calls
+    GC.GetAllocatedBytesForCurrentThread() - before
+
+let private bytesPerCall (f: unit -> unit) = bytesOf 200 f / 200L
+
+/// Bytes of a result array of n doubles.
+let private array n = 24L + 8L * n
 
 /// Loss of a small network on fixed data, of parameters in one vector.
 let private loss (theta: Tensor) =
@@ -27,9 +31,6 @@ let private loss (theta: Tensor) =
 
 let private theta, private direction = varied 3 [ 144 ], varied 4 [ 144 ]
 
-/// Bytes of a result array of n doubles.
-let private array n = 24L + 8L * n
-
 [<Fact>]
 let ``running a program allocates only its results`` () =
     let x, v = Graph.variable [| 144 |], Graph.variable [| 144 |]
@@ -38,6 +39,35 @@ let ``running a program allocates only its results`` () =
     let values = [| theta.Node; direction.Node |]
     let bytes = bytesPerCall (fun () -> program.Run values |> ignore)
     Assert.InRange(bytes, 0L, array 144L + 600L)
+
+let programNames = TheoryData<string>(TellingPrograms.all |> List.map _.Name)
+
+[<Theory; MemberData(nameof programNames)>]
+let ``a warm plan allocates nothing`` (name: string) =
+    let program = TellingPrograms.all |> List.find (fun p -> p.Name = name)
+    let variables, values, outputs = program.Trace()
+    let plan = Program(variables, outputs).Plan
+    let inputs = values |> Array.map (fun v -> v.Data)
+    let results = outputs |> Array.map (fun o -> Array.zeroCreate<float>(int (Shape.size o.Shape)))
+    Assert.Equal(0L, bytesOf 100 (fun () -> plan.Run(inputs, results)))
+
+[<Theory; MemberData(nameof programNames)>]
+let ``a call of a compiled function allocates its results and some hundred bytes for each tensor`` (name: string) =
+    let program = TellingPrograms.all |> List.find (fun p -> p.Name = name)
+    let variables, _, outputs = program.Trace()
+    let results = outputs |> Array.sumBy (fun o -> array (Shape.size o.Shape))
+    // A node and a handle for each result, and arrays of pointers.
+    let tensors = int64 (variables.Length + outputs.Length)
+    Assert.InRange(bytesPerCall (program.Call()), results, results + 600L + 260L * tensors)
+
+[<Fact>]
+let ``a list of six tensors costs a few hundred bytes besides nodes and results`` () =
+    let six = List.init 6 (fun i -> varied i [ 3 ])
+    let f = Diff.compile (List.map (fun (t: Tensor) -> 2.0 * t))
+    let t = Tracing.trace (List.map (fun (t: Tensor) -> 2.0 * t)) six
+    let program = Program(t.Variables, t.Outputs)
+    let bare = bytesPerCall (fun () -> program.Run t.Values |> ignore)
+    Assert.InRange(bytesPerCall (fun () -> f six |> ignore) - bare, 0L, 1500L)
 
 [<Fact>]
 let ``a compiled Hessian-vector product allocates less than 2 KiB besides its result`` () =
