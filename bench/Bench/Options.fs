@@ -8,6 +8,7 @@ type Wanted =
     | Peer
     /// Quotients within Hesse.
     | Quotients
+    | FirstCalls
     | Growth
     | Kernels
 
@@ -27,16 +28,16 @@ type Options = {
 
     /// The tables that are made.
     member o.Chosen =
-        if o.Write then [ Peer; Quotients; Growth; Kernels ]
-        elif o.Tables.IsEmpty then [ Peer; Quotients ]
+        if o.Write then [ Peer; Quotients; FirstCalls; Growth; Kernels ]
+        elif o.Tables.IsEmpty then [ Peer; Quotients; FirstCalls ]
         else o.Tables
 
 /// The command line.
 module Options =
     /// Shown with an error.
     let usage =
-        "usage: bench/run.sh [--quick] [--peer] [--quotients] [--growth] [--kernels] [--write] [--rows NAME…] [--python PATH] [--list] [--explain]
-  --peer, --quotients, --growth, --kernels   only these tables (default --peer --quotients)
+        "usage: bench/run.sh [--quick] [--peer] [--quotients] [--first-call] [--growth] [--kernels] [--write] [--rows NAME…] [--python PATH] [--list] [--explain]
+  --peer, --quotients, --first-call, --growth, --kernels   only these tables (default --peer --quotients --first-call)
   --write        all tables, and bench/RESULTS.md is written; a full run only
   --quick        short rounds, without the slow rows
   --rows NAME…   only these rows and quotients
@@ -52,6 +53,7 @@ module Options =
         | "--quick" :: rest -> read { options with Quick = true } rest
         | "--peer" :: rest -> read (table Peer) rest
         | "--quotients" :: rest -> read (table Quotients) rest
+        | "--first-call" :: rest -> read (table FirstCalls) rest
         | "--growth" :: rest -> read (table Growth) rest
         | "--kernels" :: rest -> read (table Kernels) rest
         | "--write" :: rest -> read { options with Write = true } rest

@@ -22,6 +22,8 @@ let private select (options: Options) (rows: Row list) (quotients: Within.Quotie
 
 let private measure (root: string) (options: Options) (rows: Row list) (quotients: Within.Quotient list) : int =
     let wants table = List.contains table options.Chosen
+    // Before anything else is compiled.
+    let firstCalls = if wants FirstCalls && options.Rows.IsEmpty then FirstCall.measure () else []
 
     let peer, version =
         if not (wants Peer) then
@@ -80,6 +82,7 @@ let private measure (root: string) (options: Options) (rows: Row list) (quotient
         Limit = limit
         Rows = rowOutcomes
         Quotients = quotientOutcomes
+        FirstCalls = firstCalls
         Growth = List.concat growth
         Kernels = List.concat kernels
     }

@@ -15,6 +15,7 @@ type Results = {
     Limit: KernelTable.Limit
     Rows: Comparison.Outcome list
     Quotients: Within.Outcome list
+    FirstCalls: FirstCall.Outcome list
     Growth: Growth.Series list
     Kernels: KernelTable.Outcome list
 }
@@ -88,6 +89,15 @@ let private quotients (results: Results) : Table = {
     ]
 }
 
+let private firstCalls (results: Results) : Table = {
+    Title = "First call"
+    Header = [ "computation"; "first call"; "target"; "with other shapes (range)"; "later calls" ]
+    Rows = [
+        for o in results.FirstCalls ->
+            [ o.Name; time o.First; "at most " + time o.Target; cell o.Others; time o.Cached ]
+    ]
+}
+
 let private growth (results: Results) : Table = {
     Title = "Growth"
     Header = [ "computation"; "against"; "sizes"; "times"; "slope of time"; "slope of FLOPs"; "at most" ]
@@ -127,13 +137,14 @@ let private kernels (results: Results) : Table = {
 
 /// The tables that were asked for.
 let tables (results: Results) : Table list =
-    [ comparison results; quotients results; growth results; kernels results ]
+    [ comparison results; quotients results; firstCalls results; growth results; kernels results ]
     |> List.filter (fun t -> not t.Rows.IsEmpty)
 
 /// What the short names stand for: names and titles.
 let private legend (results: Results) = [
     for o in results.Rows -> o.Row.Name, $"{o.Row.Title}; {o.Rounds} rounds of {fst o.Calls} and {snd o.Calls} calls"
     for o in results.Quotients -> o.Quotient.Name, o.Quotient.Title
+    for o in results.FirstCalls -> o.Name, o.Title
 ]
 
 /// Facts, names and tables on the standard output.
@@ -211,6 +222,16 @@ let save (path: string) (results: Results) : unit =
                     match o.Quotient.Target with
                     | Within.AtMost t -> {| atMost = Nullable t; atLeast = Nullable() |}
                     | Within.AtLeast t -> {| atMost = Nullable(); atLeast = Nullable t |}
+            |})
+        firstCalls =
+            results.FirstCalls
+            |> List.map (fun o -> {|
+                name = o.Name
+                title = o.Title
+                first = o.First
+                target = o.Target
+                otherShapes = timing o.Others
+                later = o.Cached
             |})
         growth =
             results.Growth

@@ -16,27 +16,16 @@ type Variant = {
 
 /// Ways to compute something.
 module Variant =
-    open System.Text.RegularExpressions
-
-    /// Floating-point operations, from the last line of the text of `Diff.explain`.
-    let flopsOf (plan: string) : float =
-        let found = Regex.Match(plan, @"(\d+) FLOPs", RegexOptions.RightToLeft)
-
-        if found.Success then
-            float found.Groups[1].Value
-        else
-            failwith $"no count of FLOPs in '{plan}'"
-
     /// A function that is traced and compiled once and then runs as a plan.
     let compiled (name: string) (f: 'X -> Tensor[]) (x: 'X) : Variant =
         let run = Diff.compile f
-        let plan () = Diff.explain f x
+        let plan () = Diff.plan f x
 
         {
             Name = name
             Compute = fun () -> run x
-            Plan = plan
-            Flops = fun () -> flopsOf (plan ())
+            Plan = fun () -> (plan ()).ToString()
+            Flops = fun () -> float (plan ()).Flops
         }
 
     /// The function as it is, next to a compiled form of it, which lends it the count of operations.
