@@ -24,6 +24,10 @@ type Options = {
     List: bool
     /// Print the plans of the rows and measure nothing.
     Explain: bool
+    /// Only the top eigenvalue of a large network.
+    TopEigenvalue: bool
+    /// Rows that the top eigenvalue takes at once; 0 for one plan over all of them.
+    Chunk: int option
 } with
 
     /// The tables that are made.
@@ -36,14 +40,16 @@ type Options = {
 module Options =
     /// Shown with an error.
     let usage =
-        "usage: bench/run.sh [--quick] [--peer] [--quotients] [--first-call] [--growth] [--kernels] [--write] [--rows NAME…] [--python PATH] [--list] [--explain]
+        "usage: bench/run.sh [--quick] [--peer] [--quotients] [--first-call] [--growth] [--kernels] [--write] [--rows NAME…] [--python PATH] [--list] [--explain] | --top-eigenvalue [--chunk N] [--python PATH]
   --peer, --quotients, --first-call, --growth, --kernels   only these tables (default --peer --quotients --first-call)
   --write        all tables, and bench/RESULTS.md is written; a full run only
   --quick        short rounds, without the slow rows
   --rows NAME…   only these rows and quotients
   --python PATH  Python with torch and functorch (default /usr/bin/python3)
   --list         names of the rows and quotients
-  --explain      the plans of the rows, without measuring"
+  --explain      the plans of the rows, without measuring
+  --top-eigenvalue  only the certified top eigenvalue of a network of 269,322 parameters
+  --chunk N      rows it takes at once (default 1024; 0 for one plan over all rows)"
 
     let rec private read (options: Options) (arguments: string list) : Result<Options, string> =
         let table (t: Wanted) = { options with Tables = options.Tables @ [ t ] }
@@ -59,6 +65,11 @@ module Options =
         | "--write" :: rest -> read { options with Write = true } rest
         | "--list" :: rest -> read { options with List = true } rest
         | "--explain" :: rest -> read { options with Explain = true } rest
+        | "--top-eigenvalue" :: rest -> read { options with TopEigenvalue = true } rest
+        | "--chunk" :: text :: rest ->
+            match Int32.TryParse text with
+            | true, n when n >= 0 -> read { options with Chunk = Some n } rest
+            | _ -> Error $"--chunk is {text}, wanted a whole number from 0"
         | "--python" :: path :: rest -> read { options with Python = path } rest
         | "--rows" :: rest ->
             match rest |> List.takeWhile (fun a -> not (a.StartsWith("--", StringComparison.Ordinal))) with
@@ -76,6 +87,8 @@ module Options =
             Write = false
             List = false
             Explain = false
+            TopEigenvalue = false
+            Chunk = None
         }
 
         match read nothing arguments with

@@ -114,6 +114,7 @@ let main arguments =
     | root :: rest when Directory.Exists root ->
         match Options.parse rest with
         | Error message -> bad message
+        | Ok options when options.TopEigenvalue -> TopEigenvalue.run root options.Python options.Chunk
         | Ok options ->
             match select options (Rows.all (Path.Combine(root, "data"))) (Within.all ()) with
             | Error message -> bad message

@@ -49,6 +49,8 @@ internal static class HesseCommandLine
         ListCommand.Create(host),
         RunCommand.Create(host, cancellation),
         ReportCommand.Create(host),
+        CurvatureCommand.Create(host, cancellation),
+        TrainCommand.Create(host, cancellation),
         InfoCommand.Create(host),
     };
 

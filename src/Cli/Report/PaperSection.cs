@@ -36,24 +36,30 @@ internal static class PaperSection
             AppendClaim(page, claim);
         }
 
-        IReadOnlyList<Figure> figures = results.Figures[entry.Id];
-        if (figures.Count > 0)
-        {
-            page.Append("<div class=\"figures\">\n");
-            for (int i = 0; i < figures.Count; i++)
-            {
-                AppendFigure(page, entry.Id, i + 1, figures[i]);
-            }
-
-            page.Append("</div>\n");
-        }
-
+        AppendFigures(page, entry.Id, results.Figures[entry.Id]);
         page.Append("</section>\n");
     }
 
     /// <summary>The element identifier of a figure.</summary>
     public static string FigureId(string paper, int number) =>
         string.Create(CultureInfo.InvariantCulture, $"{paper}--figure-{number}");
+
+    /// <summary>Appends the figures of a section, if there are any.</summary>
+    public static void AppendFigures(StringBuilder page, string section, IReadOnlyList<Figure> figures)
+    {
+        if (figures.Count == 0)
+        {
+            return;
+        }
+
+        page.Append("<div class=\"figures\">\n");
+        for (int i = 0; i < figures.Count; i++)
+        {
+            AppendFigure(page, section, i + 1, figures[i]);
+        }
+
+        page.Append("</div>\n");
+    }
 
     private static int IndexOf(IReadOnlyList<string> names, string name)
     {

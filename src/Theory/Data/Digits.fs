@@ -41,9 +41,12 @@ module Digits =
         "restore the file from the repository or from the UCI archive (Optical Recognition of Handwritten Digits)"
 
     let private text (path: string) =
-        Files.read "digits" $"pass the folder that holds {FileName}" path
-        |> Files.gunzip "digits" advice path
-        |> Encoding.UTF8.GetString
+        let bytes = Files.read "digits" $"pass the folder that holds {FileName}" path
+
+        if path.EndsWith(".csv", StringComparison.OrdinalIgnoreCase) then
+            Encoding.UTF8.GetString bytes
+        else
+            Files.gunzip "digits" advice path bytes |> Encoding.UTF8.GetString
 
     let private parseNumber (path: string) line column (text: string) (wanted: string) =
         let ok, value = Double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture)
@@ -81,14 +84,12 @@ module Digits =
 
         pixels, int label
 
-    /// <summary>Reads and checks <c>digits.csv.gz</c>.</summary>
-    /// <param name="directory">The folder that holds the file.</param>
-    /// <returns>The images, shape [n; 64] with pixels in [0, 1] (n = 1797 for the file of this repository), and their labels.</returns>
+    /// <summary>Reads and checks digits in a file.</summary>
+    /// <param name="path">Lines of 64 pixels in 0..16 and a label, separated by commas; packed by gzip unless the name ends with <c>.csv</c>.</param>
+    /// <returns>The images, shape [n; 64] with pixels in [0, 1], and their labels.</returns>
     /// <exception cref="T:Hesse.HesseException">The file is missing, not gzip, truncated, empty, or has a line without
     /// exactly 64 numbers in 0..16 and a label in 0..9; the message names the file, the line and the column.</exception>
-    let load (directory: string) : Digits =
-        let path = Path.Combine(directory, FileName)
-
+    let loadFile (path: string) : Digits =
         let rows =
             (text path).TrimEnd('\n', '\r').Split '\n' |> Array.mapi (fun i line -> i + 1, line.TrimEnd '\r')
 
@@ -102,6 +103,12 @@ module Digits =
             Features = Pixels
             Labels = parsed |> Array.map snd
         }
+
+    /// <summary>Reads and checks <c>digits.csv.gz</c>.</summary>
+    /// <param name="directory">The folder that holds the file.</param>
+    /// <returns>The images, shape [n; 64] with pixels in [0, 1] (n = 1797 for the file of this repository), and their labels.</returns>
+    /// <exception cref="T:Hesse.HesseException">As for <c>loadFile</c>.</exception>
+    let load (directory: string) : Digits = loadFile (Path.Combine(directory, FileName))
 
     let private gather (rows: int[]) (digits: Digits) =
         let d = digits.Features

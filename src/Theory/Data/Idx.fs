@@ -69,6 +69,16 @@ module Idx =
         let element, shape, values = parse path None
         Elements.tensor element shape values
 
+    /// The length of the first axis by the header alone; 0 where there is none, or no header.
+    let internal stated (path: string) : int =
+        let stored = Files.read "idx" advice path
+        let bytes = if Files.isGzip stored then Files.gunzip "idx" advice path stored else stored
+
+        if bytes.Length < 8 || bytes[3] = 0uy then
+            0
+        else
+            int (min (uint32 Int32.MaxValue) (BinaryPrimitives.ReadUInt32BigEndian(ReadOnlySpan(bytes, 4, 4))))
+
     /// <summary>Reads images and their labels, e.g. <c>train-images-idx3-ubyte.gz</c> and <c>train-labels-idx1-ubyte.gz</c>.</summary>
     /// <param name="images">Unsigned bytes [n; ...]; the axes after the first are flattened.</param>
     /// <param name="labels">Unsigned bytes [n].</param>

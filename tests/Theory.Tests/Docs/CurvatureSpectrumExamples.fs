@@ -1,0 +1,130 @@
+/// The examples of docs/curvature.md, sections Spectra and functionals, and Null laws.
+module Hesse.Theory.Tests.Docs.CurvatureSpectrumExamples
+
+open Hesse
+open Hesse.Theory
+open Xunit
+open Hesse.Theory.Tests.Docs.CurvatureOperatorExamples
+
+let private holds (condition: bool) = Assert.True condition
+
+[<Fact>]
+let ``eigenpairs`` () =
+    let hessian = Curvature.hessian risk layers
+
+    let options = {
+        Eigenpairs.defaults with
+            Count = 4
+            Part = SpectrumPart.BothEnds
+            Tolerance = 1e-10
+            Key = key
+    }
+
+    let solution = Eigenpairs.compute options hessian
+    let top = solution.Pairs[0]
+    // An eigenvalue lies in θ ± r for certain, and within r²/gap if none was missed.
+    let low, high = top.Interval
+    let exact = Spectrum.eigenvalues hessian.Size (LinearOperator.toDense 16 hessian)
+    holds (low - 1e-12 <= exact[0] && exact[0] <= high + 1e-12 && top.ErrorBound <= top.Residual)
+    // Small problems are checked densely on request; what is found is a list of faults.
+    CrossCheck.require (CrossCheck.eigenpairs SpectrumPart.BothEnds hessian solution)
+
+[<Fact>]
+let ``other eigensolvers`` () =
+    let hessian = Curvature.hessian risk layers
+    let options = { Eigenpairs.defaults with Count = 2; Tolerance = 1e-8; Key = key }
+    let lanczos = Eigenpairs.compute options hessian
+    let blocks = Eigenpairs.compute { options with Block = 2; Multiplicities = true } hessian
+    // Nearest to 0.05, by Lanczos on the inverse of H − 0.05; MINRES is the solver for large operators.
+    let interior = Eigenpairs.nearest options 0.05 (Eigenpairs.denseSolve hessian 0.05) hessian
+    let exact = Spectrum.eigenvalues hessian.Size (LinearOperator.toDense 16 hessian)
+    let closest = exact |> Array.minBy (fun x -> abs (x - 0.05))
+    holds (abs (interior.Values[0] - closest) < 1e-8)
+    holds (abs (blocks.Values[1] - lanczos.Values[1]) < 1e-8)
+
+[<Fact>]
+let ``densities`` () =
+    let hessian = Curvature.hessian risk layers
+    let density = SpectralDensity.estimate hessian key 16 12
+    // Moments up to order 2 · steps − 1 have no quadrature error; the interval is that of the probes.
+    let mean = SpectralDensity.moment 1 density
+    holds (mean.Lower < mean.Value && mean.Value < mean.Upper)
+    let below = SpectralDensity.cumulative density 0.0
+    holds (0.0 <= below.Lower && below.Upper <= 1.0)
+    let grid = Array.init 200 (fun i -> -0.5 + 0.01 * float i)
+    let plot = SpectralDensity.smooth 0.02 grid density
+    let negative, positive = SpectralDensity.smoothLogarithmic 0.1 1e-8 [| -3.0; -2.0; -1.0; 0.0 |] density
+    holds (plot.Length = 200 && negative.Length = positive.Length)
+    // A second route: Chebyshev moments with Jackson's kernel.
+    let interval = KernelPolynomial.interval hessian key 20
+    let chebyshev = KernelPolynomial.estimate interval hessian key 16 60
+    let small = KernelPolynomial.cumulative chebyshev 0.3
+    holds (abs (small.Value - (SpectralDensity.cumulative density 0.3).Value) < 0.1)
+
+[<Fact>]
+let ``traces and diagonals`` () =
+    let gaussNewton = Curvature.gaussNewton risk layers
+    let estimate = Trace.xTrace gaussNewton key 20
+    let plain = Trace.hutchinson gaussNewton key 20
+    let exact = (Diagonal.exact gaussNewton).Values |> Array.sum
+    // The same products, and far smaller an error where few eigenvalues carry the trace.
+    holds (abs (estimate.Value - exact) < 0.05 * exact && estimate.StandardError < plain.StandardError)
+    let diagonal = Diagonal.xDiag gaussNewton key 20
+    holds (diagonal.Values.Length = gaussNewton.Size)
+
+[<Fact>]
+let ``norms and functions`` () =
+    let gaussNewton = Curvature.gaussNewton risk layers
+    let damped = LinearOperator.shifted 0.1 gaussNewton
+    let frobenius = SpectralSum.frobenius gaussNewton key 32
+    let nuclear = SpectralSum.schatten 1.0 gaussNewton key 16 12
+    let logDeterminant = SpectralSum.logDeterminant damped key 16 12
+    let ratio = SpectralSum.participationRatio gaussNewton key 16
+    holds (nuclear.Value > frobenius.Value && logDeterminant.Value < 0.0 && ratio.Value >= 1.0)
+    // f(A)v for any f, here the inverse root, grown until the change is below the tolerance.
+    let v = Array.create damped.Size 1.0
+    let half = MatrixFunction.apply (fun x -> 1.0 / sqrt x) 1e-10 100 damped v
+    let again = MatrixFunction.apply (fun x -> 1.0 / sqrt x) 1e-10 100 damped half.Vector
+    holds (Array.forall2 (fun a b -> abs (a - b) < 1e-7) v (damped.Apply again.Vector))
+
+[<Fact>]
+let ``localisation and overlap`` () =
+    let hessian, gaussNewton = Curvature.hessian risk layers, Curvature.gaussNewton risk layers
+    let options = { Eigenpairs.defaults with Count = 2; Tolerance = 1e-8; Key = key }
+
+    let ofHessian, ofGaussNewton =
+        Eigenpairs.compute options hessian, Eigenpairs.compute options gaussNewton
+
+    let angles = Spectrum.principalAngles ofHessian.Vectors ofGaussNewton.Vectors
+    let overlap = Spectrum.overlap ofHessian.Vectors ofGaussNewton.Vectors
+    holds (angles.Length = 2 && overlap >= 0.0 && overlap <= 1.0 + 1e-12)
+    // From 1/M (spread over all parameters) to 1 (one parameter alone).
+    let localisation = Spectrum.localisation ofHessian.Vectors[0]
+    holds (localisation > 1.0 / float hessian.Size && localisation <= 1.0)
+
+[<Fact>]
+let ``null laws`` () =
+    let law = MarchenkoPastur.law 0.25 1.0
+    holds (abs (SpectralLaw.mean id law - 1.0) < 1e-6)
+    let semicircle = Semicircle.law 0.5
+    // Noise with the spectrum of either, and independent: the free sum, from its self-consistent equation.
+    let sum = FreeConvolution.additive law semicircle
+    let lower, upper = Array.head sum.Support |> fst, Array.last sum.Support |> snd
+    holds (lower < snd (MarchenkoPastur.edges 0.25 1.0) && upper > snd (MarchenkoPastur.edges 0.25 1.0))
+    // A direction of this strength leaves the bulk (Baik, Ben Arous, Péché 2005): where it comes to lie, and how much of it is seen.
+    let spike = Spikes.covariance 0.25 1.0 3.0
+    holds (spike.IsOutlier && spike.Position > upper - 2.0 && spike.Overlap > 0.5)
+
+[<Fact>]
+let ``outliers against the fitted bulk`` () =
+    let p, n = 100, 300
+    let rows = Random.normal (Random.key 7) [ n; p ]
+    // Sample covariance of white noise with one direction of variance 9.
+    let scale = Tensor.ofArray (Array.init p (fun i -> if i = 0 then 3.0 else 1.0))
+    let x = rows * scale
+    let covariance = Tensor.matmul (Tensor.transpose x) x / float n
+    let eigenvalues = Spectrum.eigenvalues p (covariance.toArray ())
+    let fit = BulkFit.marchenkoPastur 0.01 eigenvalues
+    holds (fit.Outliers.Length = 1)
+    let strength = Spikes.covarianceSpike fit.Ratio fit.Variance fit.Outliers[0].Value
+    holds (abs (strength - 9.0) < 2.0)
