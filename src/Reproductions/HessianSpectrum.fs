@@ -33,39 +33,13 @@ module HessianSpectrum =
 
     // ---- 6. Control: squared error at interpolation ----
 
-    /// Levenberg–Marquardt steps in output space until the residuals are at rounding level.
-    let private interpolate (ctx: Context) (p: Problem) : Tensor * float =
-        let rows = p.Targets.Size
-        let outputs = Diff.compile p.Outputs
-        let jacobian = Diff.compile (Diff.jacobian (fun t -> Tensor.reshape [ rows ] (p.Outputs t)))
-        let residuals (theta: Tensor) = (outputs theta - p.Targets).toArray()
-        let energy (r: float[]) = Array.sumBy (fun x -> x * x) r
-
-        let rec go (theta: Tensor) (r: float[]) (damping: float) n =
-            ctx.Cancellation.ThrowIfCancellationRequested()
-
-            if energy r < 1e-26 || n = 200 then
-                theta, sqrt (energy r)
-            else
-                let j: Tensor = jacobian theta
-                let gram = (Tensor.matmul j (Tensor.transpose j) + damping * Tensor.eye rows).toArray()
-                let a = LinearAlgebra.Solve(gram, rows, r, 1)
-                let next = theta - Tensor.matmul (Tensor.ofArray a) j
-                let s = residuals next
-
-                if energy s < energy r then
-                    go next s (damping / 5.0) (n + 1)
-                else
-                    go theta r (damping * 4.0) (n + 1)
-
-        go p.Start (residuals p.Start) 0.01 0
-
     let private control (ctx: Context) (record: Recorder) (digits: Digits) (key: Key) =
         ctx.Progress 0.65 "squared error at interpolation"
         // With more than hidden + 1 = 17 images J loses rank where the outputs sum to one for all inputs (weights of the
         // last layer that sum to zero): one-hot targets pull some runs exactly there.
         let p = digits |> Digits.take [ 0..3 ] 4 |> problem key 16 4
-        let theta, residual = interpolate ctx p
+        let found = Interpolation.find ctx.Cancellation p.Outputs p.Targets p.Start
+        let theta, residual = found.Parameters, found.Residual
         let loss t = Losses.meanSquaredError (p.Outputs t) p.Targets
         let values = Spectrum.eigenvalues p.Size ((Diff.hessian loss theta).toArray())
         let rows = p.Targets.Size

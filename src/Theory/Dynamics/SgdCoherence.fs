@@ -134,27 +134,48 @@ module SgdCoherence =
         let sigma = coherence c
         2.0 * sigma / (sharpness c * (float c.Samples / batch + sigma - 1.0))
 
-    /// <summary>ρ(M): the factor by which E‖w‖² grows in a step in the long run, on the span of the curvatures.</summary>
-    /// <param name="batch">B, the expected batch size.</param>
-    /// <param name="step">η.</param>
-    /// <param name="c">The curvatures.</param>
-    /// <returns>Below 1: stable in mean square.</returns>
-    /// <exception cref="T:Hesse.HesseException">The batch is out of range.</exception>
-    /// <remarks>The largest eigenvalue of Σ ↦ (I − ηH)Σ(I − ηH) + (η²/n²)(n/B − 1) Σ HᵢΣHᵢ on r × r matrices, by Lanczos: the map is symmetric, and maps
-    /// covariances to covariances, so that its radius is an eigenvalue (Krein and Rutman).</remarks>
-    let growthFactor (batch: float) (step: float) (c: SampleCurvature) : float =
-        check batch c
+    /// Σ ↦ (I − ηH)Σ(I − ηH) + (η²/n²)(n/B − 1) Σ HᵢΣHᵢ on r × r matrices.
+    let private propagation (batch: float) (step: float) (c: SampleCurvature) : Tensor -> Tensor =
         let n, r = c.Samples, c.Rank
         let h, a = mean c, factors c
         let contraction = Tensor.eye r - step * h
         let weight = step * step / float (n * n) * (float n / batch - 1.0)
 
-        let propagate (flat: Tensor) =
-            let sigma = Tensor.reshape [ r; r ] flat
+        fun sigma ->
             // AᵢΣAᵢᵀ for each sample, and back.
             let inner = Tensor.einsum "ikp,pq,ilq->ikl" [ a; sigma; a ]
             let noise = Tensor.einsum "ikp,ikl,ilq->pq" [ a; inner; a ]
-            Tensor.flatten (Tensor.matmul (Tensor.matmul contraction sigma) contraction + weight * noise)
+            Tensor.matmul (Tensor.matmul contraction sigma) contraction + weight * noise
+
+    /// <summary>E wwᵀ one step later: M applied to a second moment.</summary>
+    /// <param name="batch">B, the expected batch size.</param>
+    /// <param name="step">η.</param>
+    /// <param name="c">The curvatures.</param>
+    /// <param name="moment">E wwᵀ in the basis of the factors, shape [r; r].</param>
+    /// <returns>Shape [r; r].</returns>
+    /// <exception cref="T:Hesse.HesseException">The batch is out of range, or the moment has another shape.</exception>
+    /// <remarks>O(n k r (r + k)).</remarks>
+    let propagate (batch: float) (step: float) (c: SampleCurvature) (moment: Tensor) : Tensor =
+        check batch c
+
+        if moment.Shape <> [| c.Rank; c.Rank |] then
+            Vectors.fail
+                $"SgdCoherence.propagate: a second moment of shape {Files.show moment.Shape}, wanted [{c.Rank}; {c.Rank}], in the basis of the factors"
+
+        propagation batch step c moment
+
+    /// <summary>The second moment that grows fastest: MΣ = ρ(M)Σ with Σ positive semi-definite and of trace 1 (Krein and Rutman). From w₀ with this
+    /// second moment, E‖w_k‖² = ρ(M)ᵏ at every k.</summary>
+    /// <param name="batch">B, the expected batch size.</param>
+    /// <param name="step">η.</param>
+    /// <param name="c">The curvatures.</param>
+    /// <returns>ρ(M), and Σ in the basis of the factors, shape [r; r].</returns>
+    /// <exception cref="T:Hesse.HesseException">The batch is out of range.</exception>
+    /// <remarks>By Lanczos: the map is symmetric and maps covariances to covariances, so that its radius is an eigenvalue.</remarks>
+    let growthMode (batch: float) (step: float) (c: SampleCurvature) : float * Tensor =
+        check batch c
+        let r = c.Rank
+        let advance = propagation batch step c
 
         let options = {
             Eigenpairs.defaults with
@@ -163,7 +184,20 @@ module SgdCoherence =
                 Start = [| (Tensor.eye r).toArray() |]
         }
 
-        abs (Eigenpairs.compute options (LinearOperator.ofFunction (r * r) propagate)).Values[0]
+        let solution =
+            LinearOperator.ofFunction (r * r) (Tensor.reshape [ r; r ] >> advance >> Tensor.flatten)
+            |> Eigenpairs.compute options
+
+        let sigma = Tensor.create [ r; r ] solution.Pairs[0].Vector
+        abs solution.Values[0], sigma / Tensor.trace sigma
+
+    /// <summary>ρ(M): the factor by which E‖w‖² grows in a step in the long run, on the span of the curvatures.</summary>
+    /// <param name="batch">B, the expected batch size.</param>
+    /// <param name="step">η.</param>
+    /// <param name="c">The curvatures.</param>
+    /// <returns>Below 1: stable in mean square.</returns>
+    /// <exception cref="T:Hesse.HesseException">The batch is out of range.</exception>
+    let growthFactor (batch: float) (step: float) (c: SampleCurvature) : float = fst (growthMode batch step c)
 
     /// <summary>The exact mean-square stability threshold: the step at which ρ(M) = 1.</summary>
     /// <param name="batch">B, the expected batch size.</param>

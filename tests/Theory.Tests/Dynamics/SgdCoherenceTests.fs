@@ -61,6 +61,44 @@ let ``at the critical step the growth factor is one, and grows beyond`` () =
             Assert.True(SgdCoherence.growthFactor batch (1.1 * critical) c > 1.0)
 
 [<Fact>]
+let ``a step maps the second moment as all batches together do`` () =
+    let n, batch, eta = 4, 1.5, 0.3
+    let c = SgdCoherence.ofFactors (random 7 [ n; 2; 3 ])
+    let a = Tensor.create [ n; 2; c.Rank ] c.Factors
+    let root = random 8 [ c.Rank; c.Rank ]
+    let sigma = Tensor.matmul root (Tensor.transpose root)
+
+    let after (chosen: int) =
+        let isIn i = (chosen >>> i) &&& 1 = 1
+
+        let h = [
+            for i in 0 .. n - 1 do
+                if isIn i then
+                    Tensor.matmul (Tensor.transpose a[i]) a[i]
+        ]
+
+        let jump = Tensor.eye c.Rank - eta / batch * List.fold (+) (Tensor.zeros [ c.Rank; c.Rank ]) h
+        let p = batch / float n
+
+        p ** float h.Length
+        * (1.0 - p) ** float (n - h.Length)
+        * Tensor.matmul (Tensor.matmul jump sigma) jump
+
+    let enumerated = [ 0 .. (1 <<< n) - 1 ] |> List.map after |> List.reduce (+)
+    let found = SgdCoherence.propagate batch eta c sigma
+    Assert.True((Tensor.max (Tensor.abs (found - enumerated))).item() < 1e-11)
+
+[<Fact>]
+let ``the growth mode is a covariance that a step multiplies by the growth factor`` () =
+    for batch, eta in [ 1.0, 0.05; 1.0, 0.5; 3.0, 0.2 ] do
+        let c = SgdCoherence.ofFactors (random 9 [ 5; 2; 4 ])
+        let rho, sigma = SgdCoherence.growthMode batch eta c
+        let distance = Tensor.max (Tensor.abs (SgdCoherence.propagate batch eta c sigma - rho * sigma))
+        Assert.True(distance.item () < 1e-7 * rho)
+        Assert.Equal(1.0, (Tensor.trace sigma).item(), 1e-12)
+        Assert.True((Tensor.min (Linalg.eigvalsh sigma)).item() > -1e-9)
+
+[<Fact>]
 let ``no family is stable beyond the bound of the theorem`` () =
     for seed in 1..40 do
         let n = 3 + seed % 5
@@ -126,4 +164,9 @@ let ``errors say what was wanted`` () =
     Assert.Contains(
         "the loss or the curvature is zero",
         fails (fun () -> SgdCoherence.noiseAlignment (random 1 [ 5; 3 ]) (Tensor.zeros [ 5 ]))
+    )
+
+    Assert.Contains(
+        "a second moment of shape [2; 2], wanted [1; 1]",
+        fails (fun () -> SgdCoherence.propagate 2.0 0.1 (equal 6 1.0) (Tensor.eye 2))
     )
