@@ -16,4 +16,6 @@ module Catalogue =
         ImplicitHyperparameters.reproduction
         Degeneracy.reproduction
         SharpnessNotOnly.reproduction
+        SgdCoherenceStability.reproduction
+        OutlierAlignment.reproduction
     ]
