@@ -317,7 +317,7 @@ module HessianSpectrum =
         let all = Digits.load ctx.DataDirectory
         let digits = Digits.pool all
         let record = Recorder(ctx, Paper)
-        let keys = Random.split 9 (Random.key ctx.Seed)
+        let keys = Random.split 12 (Random.key ctx.Seed)
         classes ctx record digits keys[0]
         widths ctx record digits keys[1]
         separations ctx record digits keys[8]
@@ -328,6 +328,9 @@ module HessianSpectrum =
         rank ctx record digits keys[3]
         control ctx record digits keys[4]
         batches ctx record digits keys[5]
+        HessianSpectrumWide.grid ctx record digits keys[9]
+        let bulk = HessianSpectrumWide.classParts ctx record p theta keys[10]
+        HessianSpectrumWide.nullLaw ctx record p bulk keys[11]
         let large = larger ctx record all keys[6]
         ctx.Progress 0.95 "stochastic Lanczos quadrature"
         let probes = 32
@@ -363,6 +366,12 @@ module HessianSpectrum =
             "gauss-newton-rank"
             "interpolation-zeros"
             "batch-sizes-share-a-basin"
+            "outliers-ignore-overparametrisation"
+            "gauss-newton-splits-by-class"
+            "class-structure-rank"
+            "class-structure-makes-outliers"
+            "within-class-scatter-makes-bulk"
+            "bulk-is-not-marchenko-pastur"
             "larger-network-outliers"
             "larger-network-trace"
             "lanczos-finds-outliers"
