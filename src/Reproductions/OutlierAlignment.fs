@@ -29,8 +29,8 @@ module OutlierAlignment =
                 Dimension = 300
                 Held = 6000
                 Ratios = [| 10.0; 20.0; 40.0 |]
-                Draws = 3
-                Times = [| 0.0; 0.25; 0.5; 1.0; 2.0; 5.0; 15.0 |]
+                Draws = 2
+                Times = [| 0.0; 0.25; 1.0; 5.0; 15.0 |]
             }
 
     let private margin ratio = 3.0 / ratio
