@@ -18,4 +18,5 @@ module Catalogue =
         SharpnessNotOnly.reproduction
         SgdCoherenceStability.reproduction
         OutlierAlignment.reproduction
+        DropoutStability.reproduction
     ]
