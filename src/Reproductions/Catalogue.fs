@@ -19,4 +19,5 @@ module Catalogue =
         SgdCoherenceStability.reproduction
         OutlierAlignment.reproduction
         DropoutStability.reproduction
+        LinearModeConnectivity.reproduction
     ]
