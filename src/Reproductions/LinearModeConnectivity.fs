@@ -19,6 +19,12 @@ module LinearModeConnectivity =
 
     let private means (rows: float[][]) = Array.transpose rows |> Array.map Array.average
 
+    /// Kendall's rank correlation corrected for ties, τ_b (Kendall 1945): barriers that vanish are equal.
+    let private tauB (x: float[]) (y: float[]) =
+        let untied v = Array.allPairs v v |> Array.sumBy (fun (a, b) -> if a <> b then 1.0 else 0.0)
+        let pairs = float (x.Length * (x.Length - 1))
+        Fit.kendall x y * pairs / sqrt (untied x * untied y)
+
     // ---- The barrier as an integral of curvature ----
 
     let private identity (ctx: Context) (record: Recorder) (landscape: Landscape) (pairs: (Network * Network) list) =
@@ -124,8 +130,8 @@ module LinearModeConnectivity =
             Relation.AtMost,
             -1.0,
             0.4,
-            Fit.kendall (Array.map float trunks) barriers,
-            $"Kendall's τ of branching step and mean barrier at the end of training: steps {trunks |> Array.map float |> shown} give {shown barriers}."
+            tauB (Array.map float trunks) barriers,
+            $"Kendall's τ_b of branching step and mean barrier at the end of training: steps {trunks |> Array.map float |> shown} give {shown barriers}."
         )
 
         record.Claim(

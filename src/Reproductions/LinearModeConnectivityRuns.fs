@@ -34,9 +34,8 @@ module internal LinearModeConnectivityRuns =
         /// Cross-entropy on the first images.
         member _.LossOnFirst count layers = lossOn (x[.. count - 1, *], y[.. count - 1, *]) layers
 
+        /// The same on all images.
         member _.Value layers = (at (layers, layers, Tensor.scalar 0.0)).item()
-
-        member _.Accuracy layers = (Losses.accuracy (Mlp.apply activation layers x) y).item()
 
         /// He initialisation.
         member _.Start(key: Key) : State =

@@ -26,7 +26,7 @@ module internal LinearModeConnectivityToy =
             if k % 256 = 0 then
                 ctx.Cancellation.ThrowIfCancellationRequested()
 
-        let ends = GradientFlow.run (losses >> Tensor.sum) 0.01 4000 observe starts
+        let ends = GradientFlow.run (losses >> Tensor.sum) 0.005 6000 observe starts
         let first, second = ends[.. pairs - 1, *], ends[pairs.., *]
         let middle = (losses (0.5 * (first + second))).toArray()
         let outer = (0.5 * (losses first + losses second)).toArray()
@@ -45,7 +45,7 @@ module internal LinearModeConnectivityToy =
             0.0,
             1e-6,
             deviation,
-            $"Largest |measured − predicted|/(1 + predicted) over {pairs} pairs; Runge–Kutta steps of 0.01 to time 40. Error of the integration."
+            $"Largest |measured − predicted|/(1 + predicted) over {pairs} pairs; Runge–Kutta steps of 0.005 to time 30. Error of the integration."
         )
 
         let opposite, same =
