@@ -44,6 +44,9 @@ internal sealed unsafe class Team
 
     private const int MostSlowRuns = 8;
 
+    /// <summary>Turns of waiting without a pause: threads mostly meet within a microsecond, and a pause delays the answer.</summary>
+    private const int TurnsBeforePause = 300;
+
     /// <summary>Pauses (of some 20 ns) before a thread that waits looks whether it stands in the way of the one it waits for.</summary>
     private const int PausesBeforeLook = 1000;
 
@@ -200,6 +203,11 @@ internal sealed unsafe class Team
     /// <summary>One turn of waiting for another thread.</summary>
     private void Wait(int index, int spins)
     {
+        if (spins < TurnsBeforePause)
+        {
+            return;
+        }
+
         if (spins % PausesBeforeLook == PausesBeforeLook - 1 && SharesProcessor(index))
         {
             Thread.Yield();
