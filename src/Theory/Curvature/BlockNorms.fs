@@ -60,8 +60,7 @@ module BlockNorms =
             Parts = layout.Parts
             Squares =
                 layout.Parts
-                |> Array.mapi (fun i _ ->
-                    columns |> Array.map (fun c -> Estimate.bounded c[i] c[i] c[i] m))
+                |> Array.mapi (fun i _ -> columns |> Array.map (fun c -> Estimate.bounded c[i] c[i] c[i] m))
         }
 
     /// <summary>Unbiased estimates: ‖A_IJ‖²_F = E |A_IJ z|² for random signs z on J (Hutchinson 1990 for AᵀA).</summary>

@@ -200,7 +200,8 @@ let ``Monte-Carlo factors have the exact ones as their mean`` () =
 let ``Monte-Carlo draws depend on the key and not on the chunk`` () =
     let risk, point = mlp Losses.crossEntropy 10 [ 3; 4; 3 ]
     let withKey seed risk = dense { options with Outputs = OutputCurvature.MonteCarlo(1, Random.key seed) } risk point
-    near 1e-13 (withKey 1 risk) (withKey 1 (EmpiricalRisk.withOptions (fun o -> { o with Chunk = 3 }) risk))
+    // The Hessian of the softmax is singular: rounding enters its root as a square root.
+    near 1e-8 (withKey 1 risk) (withKey 1 (EmpiricalRisk.withOptions (fun o -> { o with Chunk = 3 }) risk))
     Assert.True(Array.exists2 (fun a b -> abs (a - b) > 1e-3) (withKey 1 risk) (withKey 2 risk))
 
 [<Fact>]
