@@ -44,6 +44,9 @@ internal sealed unsafe class Team
 
     private const int MostSlowRuns = 8;
 
+    /// <summary>Plans in a row to which summoned workers did not come.</summary>
+    private const int MissedBeforeGivingWay = 8;
+
     /// <summary>Turns of waiting without a pause: threads mostly meet within a microsecond, and a pause delays the answer.</summary>
     private const int TurnsBeforePause = 300;
 
@@ -82,6 +85,7 @@ internal sealed unsafe class Team
     private readonly int[] processors;
     private int firstStep;
     private int sharesDone;
+    private int missed;
     private int taken;
     private long lastEnd;
     private long lastSlow;
@@ -290,9 +294,24 @@ internal sealed unsafe class Team
             if (Volatile.Read(ref decision) >> 1 != job)
             {
                 Volatile.Write(ref decision, 2 * job);
+                GiveWay(summoned);
             }
 
             lastEnd = Stopwatch.GetTimestamp();
+        }
+    }
+
+    /// <summary>
+    /// Workers that are awake and still never come may wait for the very processor that the caller keeps busy: it offers it once, and
+    /// they move away.
+    /// </summary>
+    private void GiveWay(bool summoned)
+    {
+        missed = summoned ? missed + 1 : 0;
+        if (missed == MissedBeforeGivingWay)
+        {
+            missed = 0;
+            Thread.Yield();
         }
     }
 
@@ -361,6 +380,7 @@ internal sealed unsafe class Team
     /// <summary>The rest of the plan, from a share of a step on, by all threads.</summary>
     private void RunTogether(int step, int sharesBefore)
     {
+        missed = 0;
         firstStep = step;
         sharesDone = sharesBefore;
         failed = false;
