@@ -87,7 +87,7 @@ public sealed unsafe class GemmStep : Step
 
     /// <inheritdoc/>
     internal override double Time =>
-        CallTime + (Math.Min(batch, IsTall ? 1 : batch) * CallTime) + Math.Max(Bytes / BytesPerNanosecond, Flops / (IsSingle ? 100.0 : 50.0));
+        CallTime + ((IsTall ? 1 : batch) * CallTime) + Math.Max(Bytes / BytesPerNanosecond, Flops / (IsSingle ? 100.0 : 50.0));
 
     /// <inheritdoc/>
     internal override bool HasShares => true;

@@ -51,11 +51,13 @@ internal static unsafe partial class Processor
         }
     }
 
+    /// <summary>Calls each function once, so that a library without them shows it here, and later calls cost no look-up.</summary>
     private static bool Works()
     {
         try
         {
-            return sched_getcpu() >= 0;
+            ulong* allowed = stackalloc ulong[SetSize / sizeof(ulong)];
+            return sched_getcpu() >= 0 && sched_getaffinity(0, SetSize, allowed) >= 0 && sched_setaffinity(0, SetSize, allowed) == 0;
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
         {

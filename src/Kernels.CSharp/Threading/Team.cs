@@ -2,8 +2,6 @@ using System;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using System.Threading;
 
 namespace Hesse.Kernels;
@@ -29,40 +27,24 @@ internal sealed unsafe class Team
     private const double LeastPatience = 50_000;
     private const double MostPatience = 2_000_000;
 
-    private static readonly TimeSpan LookOut = TimeSpan.FromMicroseconds(200);
-
-    /// <summary>A wait that only a thread which does not run explains.</summary>
-    private static readonly TimeSpan LongWait = TimeSpan.FromMicroseconds(200);
-
-    /// <summary>Time that a run may lose by such waits: so much, and a part of the whole.</summary>
-    private static readonly TimeSpan MostLost = TimeSpan.FromMilliseconds(1);
-
-    private const double MostLostPart = 0.2;
-
-    /// <summary>How long the team rests after it was held up, before it is doubled for every time.</summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(1);
-
-    private const int MostSlowRuns = 8;
+    /// <summary>How long workers look out for the next plan before they sleep.</summary>
+    internal static readonly TimeSpan LookOut = TimeSpan.FromMicroseconds(200);
 
     /// <summary>Plans in a row to which summoned workers did not come.</summary>
     private const int MissedBeforeGivingWay = 8;
 
-    /// <summary>Turns of waiting without a pause: threads mostly meet within a microsecond, and a pause delays the answer.</summary>
-    private const int TurnsBeforePause = 300;
-
-    /// <summary>Pauses (of some 20 ns) before a thread that waits looks whether it stands in the way of the one it waits for.</summary>
-    private const int PausesBeforeLook = 1000;
-
-    /// <summary>Pauses before it offers its processor to whoever wants it: that can cost it a whole turn of the scheduler.</summary>
-    private const int PausesBeforeYield = 50_000;
+    private static readonly Lazy<int> Size = new(
+        () => ThreadsOf(Environment.GetEnvironmentVariable("HESSE_THREADS"), Environment.ProcessorCount));
 
     private static readonly Lazy<Team?> Shared = new(Make, LazyThreadSafetyMode.ExecutionAndPublication);
 
     /// <summary>Plans that run in the process, with or without a team.</summary>
     private static int running;
 
-    private readonly Worker[] workers;
+    private readonly TeamWorker[] workers;
     private readonly Counter[] arrivals;
+    private readonly TeamPlaces places;
+    private readonly TeamDelays delays = new();
 
     /// <summary>Number of the plan in hand.</summary>
     private long job;
@@ -73,37 +55,34 @@ internal sealed unsafe class Team
     /// <summary>Number of the meeting after which the team parts; 0 while it stays.</summary>
     private long lastMeeting;
 
-    private bool isSlow;
-    private int slowRuns;
-    private TimeSpan lost;
-    private long start;
-    private long lastLeft;
     private volatile bool failed;
     private Exception? failure;
     private TeamSchedule schedule = null!;
     private double** slots;
-    private readonly int[] processors;
     private int firstStep;
     private int sharesDone;
     private int missed;
     private int taken;
     private long lastEnd;
-    private long lastSlow;
 
     private Team(int threads)
     {
         arrivals = new Counter[threads];
-        processors = new int[threads];
-        workers = new Worker[threads - 1];
+        places = new TeamPlaces(threads);
+        workers = new TeamWorker[threads - 1];
         for (int w = 0; w < workers.Length; w++)
         {
-            workers[w] = new Worker(this, w + 1);
+            workers[w] = new TeamWorker(this, w + 1);
         }
     }
 
     /// <summary>Threads of a team on this machine; 1 when plans run on the calling thread only.</summary>
     /// <remarks>The environment variable HESSE_THREADS lowers the number; it is read once.</remarks>
-    public static int Threads { get; } = ThreadsOf(Environment.GetEnvironmentVariable("HESSE_THREADS"), Environment.ProcessorCount);
+    /// <exception cref="HesseException">HESSE_THREADS is no number of threads.</exception>
+    public static int Threads => Size.Value;
+
+    /// <summary>Number of the plan in hand.</summary>
+    internal long Job => Volatile.Read(ref job);
 
     /// <summary>The number of threads for a value of HESSE_THREADS.</summary>
     internal static int ThreadsOf(string? setting, int cores)
@@ -158,7 +137,7 @@ internal sealed unsafe class Team
         if (index == 0)
         {
             arrived = Stopwatch.GetTimestamp();
-            if (isSlow)
+            if (delays.AreTooMany)
             {
                 Volatile.Write(ref lastMeeting, meeting);
             }
@@ -174,13 +153,13 @@ internal sealed unsafe class Team
                     throw new AbandonedException();
                 }
 
-                Wait(index, spins);
+                places.Wait(index, spins);
             }
         }
 
         if (index == 0)
         {
-            NoteWait(arrived);
+            delays.Note(arrived);
         }
 
         return Volatile.Read(ref lastMeeting) != meeting;
@@ -188,81 +167,45 @@ internal sealed unsafe class Team
 
     private static Team? Make() => Threads > 1 ? new Team(Threads) : null;
 
-    private static void Pause(int spins)
+    /// <summary>Notes where a thread runs; a worker moves away from the processors of the caller and of the workers before it.</summary>
+    internal void SpreadOut(int index) => places.SpreadOut(index);
+
+    /// <summary>Whether a job is over, or is being run without the workers to the end.</summary>
+    internal bool IsOver(long number) => Volatile.Read(ref decision) == 2 * number;
+
+    /// <summary>Whether the team comes together for a job; waits until that is decided.</summary>
+    internal bool ComesTogether(long number)
     {
-        if (spins >= PausesBeforeYield)
+        for (int spins = 0; ; spins++)
         {
-            Thread.Yield();
-        }
-        else if (X86Base.IsSupported)
-        {
-            X86Base.Pause();
-        }
-        else
-        {
-            Thread.SpinWait(1);
+            long decided = Volatile.Read(ref decision);
+            if (decided >> 1 >= number)
+            {
+                return decided == (2 * number) + 1;
+            }
+
+            TeamPlaces.Pause(spins);
         }
     }
 
-    /// <summary>One turn of waiting for another thread.</summary>
-    private void Wait(int index, int spins)
+    /// <summary>A worker's part of the plan in hand.</summary>
+    internal void Work(int index)
     {
-        if (spins < TurnsBeforePause)
+        try
         {
-            return;
+            schedule.RunTogether(slots, new TeamMember(this, index), firstStep, sharesDone);
         }
-
-        if (spins % PausesBeforeLook == PausesBeforeLook - 1 && SharesProcessor(index))
+        catch (Exception e)
         {
-            Thread.Yield();
+            Fail(e);
         }
-
-        Pause(spins);
-    }
-
-    /// <summary>Whether a thread of the team seems to be on the same processor, which a worker then tries to leave.</summary>
-    private bool SharesProcessor(int index)
-    {
-        SpreadOut(index);
-        return processors.AsSpan(0, index).Contains(processors[index]) || processors.AsSpan(index + 1).Contains(processors[index]);
-    }
-
-    /// <summary>Notes the thread's processor; a worker moves away from those of the caller and of the workers before it.</summary>
-    private void SpreadOut(int index)
-    {
-        int mine = Processor.Current;
-        ReadOnlySpan<int> others = processors.AsSpan(0, index);
-        if (others.Contains(mine))
-        {
-            Processor.Avoid(others);
-            mine = Processor.Current;
-        }
-
-        processors[index] = mine;
-    }
-
-    /// <summary>
-    /// A caller that waits much longer than its own work took is held up by a thread that another process keeps from running. When that
-    /// costs a good part of the run, the team parts at the next meeting and rests, each time longer.
-    /// </summary>
-    private void NoteWait(long arrived)
-    {
-        long left = Stopwatch.GetTimestamp();
-        TimeSpan wait = Stopwatch.GetElapsedTime(arrived, left);
-        if (wait > LongWait && wait > Stopwatch.GetElapsedTime(lastLeft, arrived) / 2)
-        {
-            lost += wait;
-            isSlow = lost > MostLost + (Stopwatch.GetElapsedTime(start, left) * MostLostPart);
-        }
-
-        lastLeft = left;
     }
 
     private void RunPlan(TeamSchedule plan, double** table)
     {
         schedule = plan;
         slots = table;
-        processors[0] = Processor.Current;
+        places.SpreadOut(0);
         Volatile.Write(ref job, job + 1);
         bool summoned = Summon(plan.Time);
         try
@@ -321,16 +264,23 @@ internal sealed unsafe class Team
     {
         // The new job number must be out before the workers' state is read, as they read in the opposite order.
         Interlocked.MemoryBarrier();
-        if (isSlow && Stopwatch.GetElapsedTime(lastSlow) < Rest * (1 << slowRuns))
+        if (delays.Rests)
         {
             return false;
         }
 
         bool wake = time >= WorthWaking || Stopwatch.GetElapsedTime(lastEnd) < LookOut;
         bool all = true;
-        foreach (Worker worker in workers)
+        foreach (TeamWorker worker in workers)
         {
-            all &= !worker.IsAsleep || (wake && worker.Wake());
+            if (worker.IsAsleep && wake)
+            {
+                worker.Wake();
+            }
+            else
+            {
+                all &= !worker.IsAsleep;
+            }
         }
 
         return all;
@@ -358,7 +308,7 @@ internal sealed unsafe class Team
                 return true;
             }
 
-            Pause(0);
+            TeamPlaces.Pause(0);
         }
 
         return false;
@@ -366,7 +316,7 @@ internal sealed unsafe class Team
 
     private bool AreReady()
     {
-        foreach (Worker worker in workers)
+        foreach (TeamWorker worker in workers)
         {
             if (!worker.IsReadyFor(job))
             {
@@ -385,33 +335,22 @@ internal sealed unsafe class Team
         sharesDone = sharesBefore;
         failed = false;
         failure = null;
-        isSlow = false;
         lastMeeting = 0;
-        lost = TimeSpan.Zero;
-        start = lastLeft = Stopwatch.GetTimestamp();
+        delays.Begin();
         Array.Clear(arrivals);
         Volatile.Write(ref decision, (2 * job) + 1);
-        try
-        {
-            schedule.RunTogether(slots, new TeamMember(this, 0), step, sharesBefore);
-        }
-        catch (Exception e)
-        {
-            Fail(e);
-        }
-
+        Work(0);
         long arrived = Stopwatch.GetTimestamp();
-        foreach (Worker worker in workers)
+        foreach (TeamWorker worker in workers)
         {
             for (int spins = 0; !worker.IsDoneWith(job); spins++)
             {
-                Wait(0, spins);
+                places.Wait(0, spins);
             }
         }
 
-        NoteWait(arrived);
-        slowRuns = isSlow ? Math.Min(slowRuns + 1, MostSlowRuns) : Math.Max(slowRuns - 1, 0);
-        lastSlow = isSlow ? Stopwatch.GetTimestamp() : lastSlow;
+        delays.Note(arrived);
+        delays.End();
         if (failed)
         {
             ExceptionDispatchInfo.Throw(failure!);
@@ -428,124 +367,8 @@ internal sealed unsafe class Team
         }
     }
 
-    /// <summary>A number on cache lines of its own.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 128)]
-    private struct Counter
-    {
-        [FieldOffset(0)]
-        public long Value;
-    }
-
     /// <summary>Another thread failed; this one leaves its work.</summary>
     private sealed class AbandonedException : Exception
     {
-    }
-
-    /// <summary>One of the threads that wait for plans.</summary>
-    private sealed class Worker
-    {
-        private readonly Team team;
-        private readonly int index;
-        private readonly AutoResetEvent signal = new(false);
-        private Counter ready;
-        private Counter done;
-        private int asleep;
-
-        public Worker(Team team, int index)
-        {
-            this.team = team;
-            this.index = index;
-            Thread thread = new(Work) { IsBackground = true, Name = $"Hesse team {index}" };
-            thread.Start();
-        }
-
-        public bool IsAsleep => Volatile.Read(ref asleep) != 0;
-
-        public bool IsReadyFor(long job) => Volatile.Read(ref ready.Value) == job;
-
-        public bool IsDoneWith(long job) => Volatile.Read(ref done.Value) == job;
-
-        public bool Wake()
-        {
-            if (Interlocked.Exchange(ref asleep, 0) != 0)
-            {
-                signal.Set();
-            }
-
-            return true;
-        }
-
-        private void Work()
-        {
-            long seen = 0;
-            while (true)
-            {
-                seen = NextJob(seen);
-                team.SpreadOut(index);
-                Volatile.Write(ref ready.Value, seen);
-                if (Joins(seen))
-                {
-                    try
-                    {
-                        team.schedule.RunTogether(team.slots, new TeamMember(team, index), team.firstStep, team.sharesDone);
-                    }
-                    catch (Exception e)
-                    {
-                        team.Fail(e);
-                    }
-
-                    Volatile.Write(ref done.Value, seen);
-                }
-            }
-        }
-
-        /// <summary>Waits for a job that is not over yet.</summary>
-        private long NextJob(long seen)
-        {
-            while (true)
-            {
-                long start = Stopwatch.GetTimestamp();
-                do
-                {
-                    if (IsPending(seen, out long job))
-                    {
-                        return job;
-                    }
-
-                    Pause(0);
-                }
-                while (Stopwatch.GetElapsedTime(start) < LookOut);
-
-                // Sleep is announced before the job is read once more, so that one of the two sides sees the other.
-                Interlocked.Exchange(ref asleep, 1);
-                if (!IsPending(seen, out _))
-                {
-                    signal.WaitOne();
-                }
-
-                Interlocked.Exchange(ref asleep, 0);
-            }
-        }
-
-        private bool IsPending(long seen, out long job)
-        {
-            job = Volatile.Read(ref team.job);
-            return job != seen && Volatile.Read(ref team.decision) != 2 * job;
-        }
-
-        /// <summary>Whether the team comes together for a job; waits until that is decided.</summary>
-        private bool Joins(long job)
-        {
-            for (int spins = 0; ; spins++)
-            {
-                long decided = Volatile.Read(ref team.decision);
-                if (decided >> 1 >= job)
-                {
-                    return decided == (2 * job) + 1;
-                }
-
-                Pause(spins);
-            }
-        }
     }
 }

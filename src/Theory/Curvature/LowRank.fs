@@ -64,7 +64,7 @@ module LowRank =
         if values[0] < -1e-10 * largest then
             raise (
                 HesseException
-                    $"LowRank.nystrom: the operator is not positive semi-definite: it has a value of {values[0]:G3} in the span of the {rank} products, and the largest is {largest:G3}; take Ritz pairs (LowRank.ofPairs)"
+                    $"LowRank.nystrom: operator '{operator.Name}' is not positive semi-definite: it has a value of {values[0]:G3} in the span of the {rank} products, and the largest is {largest:G3}; use Gauss–Newton or Fisher operators, shift it, or take Ritz pairs (LowRank.ofPairs)"
             )
 
         // What is rounding is left out of the inverse of the core.

@@ -1,7 +1,6 @@
 namespace Hesse.Theory
 
 open Hesse
-open Hesse.Kernels
 
 /// Approximations of an inverse (A + μI)⁻¹ for <c>Solve.preconditionedConjugateGradient</c>. Any symmetric positive definite operator will do as well.
 [<RequireQualifiedAccess>]
@@ -42,35 +41,14 @@ module Preconditioner =
                     $"Preconditioner.nystrom: operator '{operator.Name}' is not known to be symmetric; declare it with LinearOperator.assumeSymmetric if it is"
             )
 
-        // Rows are the columns of the papers' tall matrices.
-        let test = Tensor.transpose (Random.orthogonal key m rank)
-        let image = Tensor.create [ rank; m ] (operator.ApplyRows (test.toArray ()) rank)
-        let small = Tensor.matmul image (Tensor.transpose test)
-        let small = 0.5 * (small + Tensor.transpose small)
-        let ends = (Linalg.eigvalsh small).toArray()
-        let lowest, largest = Array.min ends, Array.max ends
+        let low = LowRank.nystrom rank key operator
+        // Beyond the rank that was found, eigenvalues are zero.
+        let least = if low.Values.Length = rank then Array.min low.Values else 0.0
+        // 1 on the complement, (λ_ℓ + μ)/(λ + μ) on U.
+        let weights = low.Values |> Array.map (fun l -> (least + damping) / (l + damping) - 1.0)
 
-        if lowest < -1e-8 * abs largest then
-            raise (
-                HesseException
-                    $"Preconditioner.nystrom: operator '{operator.Name}' is not positive semi-definite: within the test vectors its least eigenvalue is {lowest:G3}; use Gauss–Newton or Fisher operators, or shift it first"
-            )
-
-        // A shift of the size of rounding, taken off again at the end, makes the small matrix positive definite.
-        let rounding = 2.220446049250313e-16 * sqrt (float m) * (Tensor.norm image).item()
-        let shift = rounding + max 0.0 (-2.0 * lowest)
-
-        if shift = 0.0 then
+        if weights.Length = 0 then
             LinearOperator.identity m
         else
-            let factor = Linalg.cholesky (small + shift * Tensor.eye rank)
-            let b = Linalg.triangularSolve true false factor (image + shift * test)
-            let struct (_, values, vectors) = LinearAlgebra.Svd(b.toArray (), rank, m)
-            let eigenvalues = values |> Array.map (fun s -> max 0.0 (s * s - shift))
-            let least = eigenvalues[rank - 1]
-            let basis = vectors |> Array.chunkBySize m
-            // 1 on the complement, (λ_ℓ + μ)/(λ + μ) on U.
-            let weights = eigenvalues |> Array.map (fun l -> (least + damping) / (l + damping) - 1.0)
-
-            (LinearOperator.identity m + StructuredOperator.lowRank weights basis).Named
+            (LinearOperator.identity m + StructuredOperator.lowRank weights low.Vectors).Named
                 $"Nyström preconditioner of rank {rank}"

@@ -50,7 +50,7 @@ let ``Nyström of a zero matrix has rank zero; of an indefinite one it is refuse
         Assert.Throws<HesseException>(fun () ->
             LowRank.nystrom size (Random.key 1) (LinearOperator.ofMatrix size (lowRank -1.0)) |> ignore)
 
-    Assert.Contains("LowRank.nystrom: the operator is not positive semi-definite", e.Message)
+    Assert.Contains("LowRank.nystrom: operator 'matrix' is not positive semi-definite", e.Message)
 
     let rank =
         Assert.Throws<HesseException>(fun () ->
