@@ -41,13 +41,14 @@ let private time (repeats: int) (compute: unit -> Tensor[]) : float[] =
         compute () |> ignore
         Stopwatch.GetElapsedTime(start).TotalSeconds)
 
-/// Compiles, runs until the code is hot (at most so many seconds, at least twice), and gives the seconds of a call.
-let warmUp (limit: float) (compute: unit -> Tensor[]) : float =
+/// Compiles, runs for so many seconds and at least twice, and gives the seconds of a call. The runtime compiles what is hot in steps that
+/// take some tenths of a second in all, however short a call is, so no number of calls says that the code is hot.
+let warmUp (seconds: float) (compute: unit -> Tensor[]) : float =
     compute () |> ignore
     let clock = Stopwatch.StartNew()
     let times = ResizeArray<float>()
 
-    while times.Count < 2 || (times.Count < 500 && clock.Elapsed.TotalSeconds < limit) do
+    while times.Count < 2 || clock.Elapsed.TotalSeconds < seconds do
         times.AddRange(time 1 compute)
 
     median (times.ToArray()[times.Count / 2 ..])

@@ -1,6 +1,7 @@
 using System;
 using System.Globalization;
 using System.Text;
+using System.Threading;
 
 namespace Hesse.Kernels;
 
@@ -10,14 +11,24 @@ namespace Hesse.Kernels;
 /// intermediate values stay in the nearest cache. Arithmetic is float64 throughout: float32 inputs are widened as they are read, float32
 /// outputs rounded once, as they are written. Contiguous inputs are read in place; inputs that repeat are gathered
 /// once when their period fits a tile; outputs are computed in place. An output may share memory with a contiguous input
-/// that starts at the same address; any other overlap of inputs and outputs is not supported.
+/// that starts at the same address; any other overlap of inputs and outputs is not supported. A loop that is used much gets code
+/// for its trees of operations (<see cref="Expression"/>), which keeps what is between them in registers and changes no bit.
 /// </remarks>
 public sealed unsafe class FusedStep : Step
 {
+    /// <summary>Operations on elements after which code for the loop is asked for: about as long as it takes to make.</summary>
+    private const long WorthCompiling = 4_000_000;
+
     private readonly int[] shape;
     private readonly long count;
     private readonly FusedProgram program;
     private readonly TileView[] views;
+    private volatile FusedKernels kernels;
+
+    /// <summary>Operations on elements that are left before; threads may lose some of each other's counts.</summary>
+    private long untilCompiled;
+
+    private int asked;
 
     /// <summary>Makes the step.</summary>
     /// <param name="shape">Iteration shape; an axis of size 0 makes the step do nothing.</param>
@@ -40,7 +51,9 @@ public sealed unsafe class FusedStep : Step
         }
 
         this.program = new FusedProgram(views, program, outputs);
-        TileLength = this.program.TileLength(views, count);
+        kernels = this.program.OneByOne;
+        untilCompiled = program.Length > 1 ? WorthCompiling : long.MaxValue;
+        TileLength = this.program.TileLength(count);
     }
 
     /// <inheritdoc/>
@@ -71,6 +84,15 @@ public sealed unsafe class FusedStep : Step
 
     /// <summary>Elements per tile.</summary>
     internal int TileLength { get; }
+
+    /// <summary>The loop after this one that waits for its code.</summary>
+    internal FusedStep? NextToCompile { get; set; }
+
+    /// <summary>Whether the loop has code for its trees of operations.</summary>
+    internal bool IsCompiled => !ReferenceEquals(kernels, program.OneByOne);
+
+    /// <summary>Makes code for the loop.</summary>
+    internal void Compile() => kernels = program.Compile();
 
     /// <inheritdoc/>
     public override void Run(double** slots) => Run(slots, 0, count);
@@ -150,17 +172,23 @@ public sealed unsafe class FusedStep : Step
             return;
         }
 
-        int inputs = views.Length;
-        double** registers = stackalloc double*[program.Registers];
-        double* scratch = Scratch.ForStep((long)program.Buffers * TileLength);
-        bool* direct = stackalloc bool[program.Outputs.Length + 1];
-        PlaceTemporaries(registers, scratch);
-        FindDirectOutputs(slots, direct);
-        LoadRepeating(slots, registers, scratch, (int)Math.Min(TileLength, end - first));
+        if (asked == 0)
+        {
+            CountTowardsCode(end - first);
+        }
+
+        FusedKernels kernels = this.kernels;
+        double** registers = stackalloc double*[kernels.Registers];
+        double** operands = stackalloc double*[ExpressionKernel.MaxOperands];
+        double* scratch = Scratch.ForStep((long)kernels.Buffers * TileLength);
+        bool* direct = stackalloc bool[kernels.Outputs.Length + 1];
+        PlaceTemporaries(kernels, registers, scratch);
+        FindDirectOutputs(kernels, slots, direct);
+        LoadRepeating(kernels, slots, registers, scratch, (int)Math.Min(TileLength, end - first));
         for (long start = first; start < end; start += TileLength)
         {
             int length = (int)Math.Min(TileLength, end - start);
-            for (int i = 0; i < inputs; i++)
+            for (int i = 0; i < views.Length; i++)
             {
                 TileView view = views[i];
                 if (view.IsInPlace)
@@ -169,28 +197,28 @@ public sealed unsafe class FusedStep : Step
                 }
                 else if (!IsLoadedOnce(view))
                 {
-                    registers[i] = view.Load(slots[view.Slot], start, length, scratch + ((long)program.BufferOf[i] * TileLength));
+                    registers[i] = view.Load(slots[view.Slot], start, length, scratch + ((long)kernels.BufferOf[i] * TileLength));
                 }
             }
 
-            for (int o = 0; o < program.Outputs.Length; o++)
+            for (int o = 0; o < kernels.Outputs.Length; o++)
             {
                 if (direct[o])
                 {
-                    registers[program.Outputs[o].Register] = slots[program.Outputs[o].Slot] + start;
+                    registers[kernels.Outputs[o].Register] = slots[kernels.Outputs[o].Slot] + start;
                 }
             }
 
-            foreach (ref readonly TileInstruction step in program.Instructions.AsSpan())
+            foreach (ref readonly TileWork work in kernels.Works.AsSpan())
             {
-                TileKernels.Run(step.Op, registers[step.A], registers[step.B], registers[step.C], registers[step.Dst], length);
+                work.Run(registers, operands, length);
             }
 
-            for (int o = 0; o < program.Outputs.Length; o++)
+            for (int o = 0; o < kernels.Outputs.Length; o++)
             {
                 if (!direct[o])
                 {
-                    Write(program.Outputs[o], registers, slots, start, length);
+                    Write(kernels.Outputs[o], registers, slots, start, length);
                 }
             }
         }
@@ -263,11 +291,21 @@ public sealed unsafe class FusedStep : Step
     private bool IsLoadedOnce(TileView view) =>
         view.IsUniform || (view.Period > 0 && TileLength % view.Period == 0);
 
-    private void PlaceTemporaries(double** registers, double* scratch)
+    private void CountTowardsCode(long elements)
     {
-        for (int r = 0; r < program.Registers; r++)
+        long left = untilCompiled - (elements * program.Instructions.Length);
+        untilCompiled = left;
+        if (left <= 0 && Interlocked.Exchange(ref asked, 1) == 0)
         {
-            int buffer = program.BufferOf[r];
+            ExpressionCompiler.Add(this);
+        }
+    }
+
+    private void PlaceTemporaries(FusedKernels kernels, double** registers, double* scratch)
+    {
+        for (int r = 0; r < kernels.Registers; r++)
+        {
+            int buffer = kernels.BufferOf[r];
             registers[r] = buffer < 0 ? null : scratch + ((long)buffer * TileLength);
         }
     }
@@ -275,31 +313,31 @@ public sealed unsafe class FusedStep : Step
     /// <summary>
     /// An output is computed in its destination, unless an input with the same memory is still read after the first write.
     /// </summary>
-    private void FindDirectOutputs(double** slots, bool* direct)
+    private void FindDirectOutputs(FusedKernels kernels, double** slots, bool* direct)
     {
-        for (int o = 0; o < program.Outputs.Length; o++)
+        for (int o = 0; o < kernels.Outputs.Length; o++)
         {
-            direct[o] = program.IsDirect[o];
-            double* target = slots[program.Outputs[o].Slot];
+            direct[o] = kernels.IsDirect[o];
+            double* target = slots[kernels.Outputs[o].Slot];
             for (int i = 0; direct[o] && i < views.Length; i++)
             {
                 TileView view = views[i];
                 direct[o] = !view.IsInPlace
                     || slots[view.Slot] + view.Offset != target
-                    || program.LastRead[i] <= program.FirstWrite[program.Outputs[o].Register];
+                    || kernels.LastRead[i] <= kernels.FirstWrite[kernels.Outputs[o].Register];
             }
         }
     }
 
-    private void LoadRepeating(double** slots, double** registers, double* scratch, int length)
+    private void LoadRepeating(FusedKernels kernels, double** slots, double** registers, double* scratch, int length)
     {
         for (int i = 0; i < views.Length; i++)
         {
             TileView view = views[i];
-            double* tile = scratch + ((long)program.BufferOf[i] * TileLength);
+            double* tile = scratch + ((long)kernels.BufferOf[i] * TileLength);
             if (view.IsUniform)
             {
-                Memory.Fill(tile, length, view.First(slots));
+                Memory.Fill(tile, kernels.IsWhole[i] ? length : 1, view.First(slots));
                 registers[i] = tile;
             }
             else if (!view.IsInPlace && IsLoadedOnce(view))

@@ -218,6 +218,12 @@ public sealed unsafe class ReduceStep : Step
             return;
         }
 
+        if (typeof(T) == typeof(double) && axis == reduced.Length - 1)
+        {
+            rows.Add((double*)source, reducedFrom[axis], reduced[axis]);
+            return;
+        }
+
         for (int i = 0; i < reduced[axis]; i++, source += reducedFrom[axis])
         {
             Rows(ref rows, source, width, wide, axis + 1);
