@@ -21,6 +21,8 @@ type Options = {
     Tables: Wanted list
     Python: string
     Write: bool
+    /// How often the rows beside the peer are measured, one run after the other.
+    Runs: int
     List: bool
     /// Print the plans of the rows and measure nothing.
     Explain: bool
@@ -40,9 +42,10 @@ type Options = {
 module Options =
     /// Shown with an error.
     let usage =
-        "usage: bench/run.sh [--quick] [--peer] [--quotients] [--first-call] [--growth] [--kernels] [--write] [--rows NAME…] [--python PATH] [--list] [--explain] | --top-eigenvalue [--chunk N] [--python PATH]
+        "usage: bench/run.sh [--quick] [--peer] [--quotients] [--first-call] [--growth] [--kernels] [--write] [--runs N] [--rows NAME…] [--python PATH] [--list] [--explain] | --top-eigenvalue [--chunk N] [--python PATH]
   --peer, --quotients, --first-call, --growth, --kernels   only these tables (default --peer --quotients --first-call)
-  --write        all tables, and bench/RESULTS.md is written; a full run only
+  --write        all tables, the rows beside the peer in three runs, and bench/RESULTS.md is written (RESULTS-without-BLAS.md without OpenBLAS)
+  --runs N       the rows beside the peer N times, one run after the other
   --quick        short rounds, without the slow rows
   --rows NAME…   only these rows and quotients
   --python PATH  Python with torch and functorch (default /usr/bin/python3)
@@ -62,7 +65,11 @@ module Options =
         | "--first-call" :: rest -> read (table FirstCalls) rest
         | "--growth" :: rest -> read (table Growth) rest
         | "--kernels" :: rest -> read (table Kernels) rest
-        | "--write" :: rest -> read { options with Write = true } rest
+        | "--write" :: rest -> read { options with Write = true; Runs = max 3 options.Runs } rest
+        | "--runs" :: text :: rest ->
+            match Int32.TryParse text with
+            | true, n when n >= 1 -> read { options with Runs = n } rest
+            | _ -> Error $"--runs is {text}, wanted a whole number from 1"
         | "--list" :: rest -> read { options with List = true } rest
         | "--explain" :: rest -> read { options with Explain = true } rest
         | "--top-eigenvalue" :: rest -> read { options with TopEigenvalue = true } rest
@@ -85,6 +92,7 @@ module Options =
             Tables = []
             Python = "/usr/bin/python3"
             Write = false
+            Runs = 1
             List = false
             Explain = false
             TopEigenvalue = false

@@ -2,6 +2,7 @@ module Hesse.Bench.Program
 
 open System
 open System.IO
+open Hesse.Kernels
 open Hesse.Bench.Measure
 
 /// What the names on the command line stand for, or the first that stands for nothing.
@@ -61,7 +62,8 @@ let private measure (root: string) (options: Options) (rows: Row list) (quotient
                 eprintfn $"measuring {name item} …"
                 measureOne item)
 
-    let rowOutcomes = table Peer rows _.Name (Comparison.measure effort peer)
+    let runs = [ for _ in 1 .. options.Runs -> table Peer rows _.Name (Comparison.measure effort peer) ]
+    let rowOutcomes = List.last runs
     let quotientOutcomes = table Quotients quotients _.Name (Within.measure effort)
 
     let growth =
@@ -81,6 +83,7 @@ let private measure (root: string) (options: Options) (rows: Row list) (quotient
             ]
         Limit = limit
         Rows = rowOutcomes
+        Runs = runs
         Quotients = quotientOutcomes
         FirstCalls = firstCalls
         Growth = List.concat growth
@@ -93,10 +96,11 @@ let private measure (root: string) (options: Options) (rows: Row list) (quotient
     printfn $"\n{Path.GetRelativePath(root, path)} has the same numbers."
 
     if options.Write then
-        Report.writePage (Path.Combine(root, "bench", "RESULTS.md")) DateTime.UtcNow results
-        printfn "bench/RESULTS.md is written."
+        let page = if Backend.HasNativeBlas then "RESULTS.md" else "RESULTS-without-BLAS.md"
+        Report.writePage (Path.Combine(root, "bench", page)) DateTime.UtcNow results
+        printfn $"bench/{page} is written."
 
-    if rowOutcomes |> List.forall _.Agrees && results.Growth |> List.forall _.Holds then
+    if runs |> List.forall (List.forall _.Agrees) && results.Growth |> List.forall _.Holds then
         0
     else
         1

@@ -5,6 +5,7 @@ open System
 open System.IO
 open System.Text.Json
 open Hesse
+open Hesse.Kernels
 open Hesse.Bench.Measure
 open Hesse.Bench.Table
 
@@ -13,7 +14,10 @@ type Results = {
     /// Names and values: machine, versions, load.
     Facts: (string * string) list
     Limit: KernelTable.Limit
+    /// The last run of the rows.
     Rows: Comparison.Outcome list
+    /// All runs of the rows, one after the other.
+    Runs: Comparison.Outcome list list
     Quotients: Within.Outcome list
     FirstCalls: FirstCall.Outcome list
     Growth: Growth.Series list
@@ -57,6 +61,32 @@ let private comparison (results: Results) : Table = {
                 giga o.Flops
                 number "0.0" (100.0 * share results.Limit o) + " %"
             ]
+    ]
+}
+
+let private holds (runs: Comparison.Outcome list) (target: float) =
+    let reached = runs |> List.filter (fun o -> o.Ratio |> Option.exists (fun r -> r >= target))
+
+    if reached.Length = runs.Length then
+        "all"
+    else
+        $"{reached.Length} of {runs.Length}"
+
+/// Ratios of the runs in a row, when there was more than one.
+let private repeats (results: Results) : Table = {
+    Title = "Ratios in runs in a row"
+    Header = [ "row"; yield! results.Runs |> List.mapi (fun i _ -> $"run {i + 1}"); "target"; "holds in" ]
+    Rows = [
+        if results.Runs.Length > 1 then
+            for runs in List.transpose results.Runs do
+                let target = runs.Head.Row.Target
+
+                [
+                    yield runs.Head.Row.Name
+                    yield! runs |> List.map (fun o -> orDash (fun r -> number "0.00" r + "×") o.Ratio)
+                    yield orDash (fun t -> number "0.#" t + "×") target
+                    yield target |> orDash (holds runs)
+                ]
     ]
 }
 
@@ -137,7 +167,14 @@ let private kernels (results: Results) : Table = {
 
 /// The tables that were asked for.
 let tables (results: Results) : Table list =
-    [ comparison results; quotients results; firstCalls results; growth results; kernels results ]
+    [
+        repeats results
+        comparison results
+        quotients results
+        firstCalls results
+        growth results
+        kernels results
+    ]
     |> List.filter (fun t -> not t.Rows.IsEmpty)
 
 /// What the short names stand for: names and titles.
@@ -162,12 +199,13 @@ let print (results: Results) : unit =
 
 /// The same as a page. date: when it was measured.
 let writePage (path: string) (date: DateTime) (results: Results) : unit =
+    let command = if Backend.HasNativeBlas then "" else "HESSE_BLAS=managed "
     let day = date.ToString("yyyy-MM-dd", Globalization.CultureInfo.InvariantCulture)
 
     let page = [
         "# Results"
         ""
-        $"Measured on {day} by `bench/run.sh --write`; `README.md` in this folder explains the rows and columns."
+        $"Measured on {day} by `{command}bench/run.sh --write`; `README.md` in this folder explains the rows and columns."
         ""
         for name, value in results.Facts do
             $"- {name}: {value}"
