@@ -46,6 +46,8 @@ let private measure (root: string) (options: Options) (rows: Row list) (quotient
     use managed = new ProductProcess(true)
     let facts = Machine.facts native.Backend version
     let limitAtStart = KernelTable.limit native
+    let meeting () = if Environment.ProcessorCount > 1 then [ Machine.meeting () ] else []
+    let meetingAtStart = meeting ()
 
     let effort =
         if options.Quick then
@@ -62,7 +64,12 @@ let private measure (root: string) (options: Options) (rows: Row list) (quotient
                 eprintfn $"measuring {name item} …"
                 measureOne item)
 
-    let runs = [ for _ in 1 .. options.Runs -> table Peer rows _.Name (Comparison.measure effort peer) ]
+    // How far apart the cores are may change in between.
+    let runsAndMeetings = [
+        for _ in 1 .. options.Runs -> table Peer rows _.Name (Comparison.measure effort peer), meeting ()
+    ]
+
+    let runs = runsAndMeetings |> List.map fst
     let rowOutcomes = List.last runs
     let quotientOutcomes = table Quotients quotients _.Name (Within.measure effort)
 
@@ -80,6 +87,7 @@ let private measure (root: string) (options: Options) (rows: Row list) (quotient
             @ [
                 "limit", $"{Table.giga limit.Float64} GFLOP/s in float64, {Table.giga limit.Float32} in float32"
                 "load at end", Machine.load ()
+                "threads meet in", Report.meetings (meetingAtStart @ List.collect snd runsAndMeetings)
             ]
         Limit = limit
         Rows = rowOutcomes

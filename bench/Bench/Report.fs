@@ -184,6 +184,13 @@ let private legend (results: Results) = [
     for o in results.FirstCalls -> o.Name, o.Title
 ]
 
+/// How long threads take to meet, before the rows and after each run of them.
+let meetings (microseconds: float list) : string =
+    if microseconds.IsEmpty then
+        "one core"
+    else
+        String.Join(", ", microseconds |> List.map (number "0.00")) + " µs"
+
 /// Facts, names and tables on the standard output.
 let print (results: Results) : unit =
     for name, value in results.Facts do

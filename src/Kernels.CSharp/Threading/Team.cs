@@ -201,13 +201,36 @@ internal sealed unsafe class Team
         }
     }
 
+    /// <summary>Runs a plan on the team or alone, whichever is faster lately.</summary>
     private void RunPlan(TeamSchedule plan, double** table)
+    {
+        long start = Stopwatch.GetTimestamp();
+        bool onTeam = false;
+        bool onCaller = false;
+        if (plan.Choice.Next(start))
+        {
+            onTeam = RunPlanWithWorkers(plan, table);
+        }
+        else
+        {
+            plan.RunAlone(table);
+            onCaller = true;
+        }
+
+        lastEnd = Stopwatch.GetTimestamp();
+        plan.Choice.Note(onTeam, onCaller, lastEnd - start, lastEnd);
+    }
+
+    /// <summary>Begins a plan alone and goes on with the workers once all of them are there.</summary>
+    /// <returns>Whether they were there from the first step that is shared.</returns>
+    private bool RunPlanWithWorkers(TeamSchedule plan, double** table)
     {
         schedule = plan;
         slots = table;
         places.SpreadOut(0);
         Volatile.Write(ref job, job + 1);
         bool summoned = Summon(plan.Time);
+        bool fromStart = true;
         try
         {
             for (int step = 0; step < plan.Length; step++)
@@ -224,12 +247,15 @@ internal sealed unsafe class Team
                     if (summoned && AreReady(piece == 0 ? entry.Time : 0))
                     {
                         RunTogether(step, piece);
-                        return;
+                        return fromStart;
                     }
 
+                    fromStart = false;
                     entry.RunPiece(table, piece, plan.Threads);
                 }
             }
+
+            return false;
         }
         finally
         {
@@ -239,8 +265,6 @@ internal sealed unsafe class Team
                 Volatile.Write(ref decision, 2 * job);
                 GiveWay(summoned);
             }
-
-            lastEnd = Stopwatch.GetTimestamp();
         }
     }
 

@@ -36,6 +36,9 @@ internal sealed unsafe class TeamSchedule
     /// <summary>Number of threads, and of shares of a step that is cut.</summary>
     public int Threads { get; }
 
+    /// <summary>Whether it runs on the team.</summary>
+    public TeamChoice Choice { get; } = new();
+
     /// <summary>Number of steps.</summary>
     public int Length => entries.Length;
 
