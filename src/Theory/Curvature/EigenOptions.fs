@@ -37,8 +37,10 @@ type EigenOptions = {
     Tolerance: float
     /// Most products of the iteration (the final residuals take Count more); pairs that have not converged by then come back with the residual they have.
     MaxProducts: int
-    /// Vectors of length M that the Krylov basis may hold: its memory. 0 chooses max(2 · Count + 2 · Block, 20) + 4.
+    /// Vectors of length M that the Krylov basis may hold. 0 chooses max(2 · Count + 2 · Block, 20) + 4.
     BasisSize: int
+    /// Where the Krylov basis is kept: in memory, or in a file of which only a part is in memory. Vectors of the block, and the eigenvectors at the end, are in memory in any case.
+    Storage: BasisStorage
     /// Vectors in a block; b of them find multiplicities up to b at once, and share a batched product.
     Block: int
     /// Whether to look again, orthogonally to what was found, for further copies of multiple eigenvalues, until there is none.

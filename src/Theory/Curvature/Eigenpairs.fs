@@ -15,6 +15,7 @@ module Eigenpairs =
         Tolerance = 1e-8
         MaxProducts = 10_000
         BasisSize = 0
+        Storage = BasisStorage.Memory
         Block = 1
         Multiplicities = false
         Start = [||]
@@ -48,9 +49,10 @@ module Eigenpairs =
     /// <param name="options">How many, which, how exactly, with how much memory; see <c>EigenOptions</c>.</param>
     /// <param name="operator">A, symmetric, of size M.</param>
     /// <returns>The pairs with residuals from products of their own; those that did not converge within the products are among them.</returns>
-    /// <exception cref="T:Hesse.HesseException">Options out of range, a start vector of the wrong length, a product that is not finite, or an operator that is not symmetric.</exception>
+    /// <exception cref="T:Hesse.HesseException">Options out of range, a start vector of the wrong length, a product that is not finite, or an operator that is not symmetric; or a
+    /// file for the basis that cannot be made, written or read: the message names the folder and the bytes.</exception>
     /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
-    /// <remarks>One product a step, O(M · BasisSize) work and memory. K. Wu and H. Simon, Thick-restart Lanczos method for large symmetric eigenvalue
+    /// <remarks>One product a step, O(M · BasisSize) work, and memory as <c>Storage</c> says. K. Wu and H. Simon, Thick-restart Lanczos method for large symmetric eigenvalue
     /// problems, 2000. An invariant Krylov space is grown by random vectors. Multiplicities: found vectors are locked, and the search starts
     /// again orthogonally to them until it finds nothing that belongs among them.</remarks>
     let compute (options: EigenOptions) (operator: LinearOperator) : EigenSolution =
@@ -173,7 +175,7 @@ module Eigenpairs =
         fun b -> Vectors.gram size inverse 0 size b 0 1
 
     /// <summary>Eigenpairs at one end of the spectrum by LOBPCG, from a block of start vectors that may be close already.</summary>
-    /// <param name="options">As for <c>compute</c>, with the part Largest or Smallest; all vectors of Start are used, up to Count; BasisSize and Multiplicities are not looked at.</param>
+    /// <param name="options">As for <c>compute</c>, with the part Largest or Smallest; all vectors of Start are used, up to Count; BasisSize, Storage and Multiplicities are not looked at.</param>
     /// <param name="precondition">r ↦ T r with T ≈ (A − θ)⁻¹ up to a factor, symmetric and definite; or None.</param>
     /// <param name="operator">A, symmetric, of size M.</param>
     /// <returns>The pairs with residuals from products of their own.</returns>

@@ -43,6 +43,16 @@ let ``other eigensolvers`` () =
     holds (abs (blocks.Values[1] - lanczos.Values[1]) < 1e-8)
 
 [<Fact>]
+let ``a basis in a file`` () =
+    let hessian = Curvature.hessian risk layers
+    let options = { Eigenpairs.defaults with Count = 2; Tolerance = 1e-8; Key = key }
+    // At most 64 MiB of the basis in memory at a time, the rest in a temporary file that is deleted at the end, whatever the end.
+    let folder = System.IO.Path.GetTempPath()
+    let inFile = { options with Storage = BasisStorage.File(folder, 64L <<< 20) }
+    let a, b = Eigenpairs.compute options hessian, Eigenpairs.compute inFile hessian
+    holds (Array.forall2 (fun x y -> abs (x - y) < 1e-12) a.Values b.Values)
+
+[<Fact>]
 let ``densities`` () =
     let hessian = Curvature.hessian risk layers
     let density = SpectralDensity.estimate hessian key 16 12
