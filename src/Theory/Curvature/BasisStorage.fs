@@ -12,7 +12,7 @@ type BasisStorage =
     | Memory
     /// In a temporary file in the folder, of which at most so many bytes are in memory at a time (at least a page: the larger of 8 MiB and one vector).
     /// The file, as large as the whole basis, is deleted on success, failure and cancellation. A step of Lanczos with full reorthogonalisation reads all of it
-    /// four times, in order.
+    /// four times, in order. Vectors of up to 2²⁸ numbers; a process that is killed leaves the file behind.
     | File of folder: string * memoryBytes: int64
 
 /// How the rows of a basis, [capacity; size], are put into pages of whole rows. It depends on the shape alone, so that the same products of

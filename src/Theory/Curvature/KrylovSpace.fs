@@ -64,8 +64,6 @@ type internal KrylovSpace(problem: KrylovProblem, capacity: int) =
     /// The locked vectors as a new block.
     member _.LockedRows() = basis.Copy(0, locked)
 
-    /// Bytes of the basis in memory.
-    member _.HeldBytes = basis.HeldBytes
     member _.Locked = locked
     member _.Projected = filled - locked
     member _.Next = next
