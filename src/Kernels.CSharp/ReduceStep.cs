@@ -1,5 +1,8 @@
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hesse.Kernels;
 
@@ -10,6 +13,12 @@ namespace Hesse.Kernels;
 /// </remarks>
 public sealed unsafe class ReduceStep : Step
 {
+    /// <summary>Elements of as many narrow rows as are combined like one: partial sums and totals stay in the nearest cache.</summary>
+    private const int JoinedRows = 512;
+
+    /// <summary>Elements of a run that is reduced without the bookkeeping of longer ones.</summary>
+    private const int ShortRun = 32;
+
     private readonly ReduceOp op;
     private readonly int[] kept;
     private readonly long[] keptFrom;
@@ -92,8 +101,8 @@ public sealed unsafe class ReduceStep : Step
     /// <inheritdoc/>
     internal override bool HasShares => true;
 
-    /// <summary>Size of the outermost kept axis.</summary>
-    private int Units => kept.Length == 0 ? 1 : kept[0];
+    /// <summary>What shares are cut from: the outermost kept axis, unless that is the one axis of rows that are combined several at once.</summary>
+    private int Units => kept.Length == 0 || (kept.Length == 1 && byRows && RowsAtOnce(kept[0]) > 1) ? 1 : kept[0];
 
     /// <inheritdoc/>
     internal override void RunShare(double** slots, Share share)
@@ -118,9 +127,10 @@ public sealed unsafe class ReduceStep : Step
             return;
         }
 
-        long low = kept.Length == 0 ? 0 : Math.Min(first * keptFrom[0], (end - 1) * keptFrom[0]);
-        long high = kept.Length == 0 ? 0 : Math.Max(first * keptFrom[0], (end - 1) * keptFrom[0]);
-        for (int axis = 1; axis < kept.Length; axis++)
+        bool isWhole = Units == 1;
+        long low = isWhole ? 0 : Math.Min(first * keptFrom[0], (end - 1) * keptFrom[0]);
+        long high = isWhole ? 0 : Math.Max(first * keptFrom[0], (end - 1) * keptFrom[0]);
+        for (int axis = isWhole ? 0 : 1; axis < kept.Length; axis++)
         {
             low += Math.Min(0, (kept[axis] - 1) * keptFrom[axis]);
             high += Math.Max(0, (kept[axis] - 1) * keptFrom[axis]);
@@ -161,7 +171,7 @@ public sealed unsafe class ReduceStep : Step
         }
         else
         {
-            Kept(source + (first * keptFrom[0]), target + (first * keptTo[0]), 0, end - first);
+            Kept(source + (first * keptFrom[0]), target + (first * keptTo[0]), 0, Units == 1 ? kept[0] : end - first);
         }
     }
 
@@ -169,7 +179,15 @@ public sealed unsafe class ReduceStep : Step
     private void Kept<T>(T* source, T* target, int axis, int length)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        if (byRows && axis == kept.Length - 1)
+        if (typeof(T) == typeof(double) && byRows && axis == kept.Length - 1 && RowsAtOnce(length) is int together and > 1)
+        {
+            JoinRows((double*)source, (double*)target, length, together);
+        }
+        else if (typeof(T) == typeof(double) && axis == kept.Length - 1 && reduced.Length == 1 && reducedFrom[0] == 1 && reduced[0] <= ShortRun)
+        {
+            ShortRuns((double*)source, keptFrom[axis], (double*)target, keptTo[axis], length);
+        }
+        else if (byRows && axis == kept.Length - 1)
         {
             for (int start = 0; start < length; start += RowReduction.MaxWidth)
             {
@@ -197,6 +215,121 @@ public sealed unsafe class ReduceStep : Step
             {
                 Kept(source, target, axis + 1, axis + 1 < kept.Length ? kept[axis + 1] : 1);
             }
+        }
+    }
+
+    /// <summary>How many rows without gaps between them are combined like one row; whole registers of them where possible.</summary>
+    private int RowsAtOnce(int width)
+    {
+        // Threads share the columns of one block of wide rows.
+        if (reduced.Length != 1 || reducedFrom[0] != width || (kept.Length == 1 && width >= 64))
+        {
+            return 1;
+        }
+
+        int most = Math.Min(JoinedRows / width, reduced[0] / 4);
+        for (int rows = most; rows > 1; rows--)
+        {
+            if (rows * width % 8 == 0)
+            {
+                return rows;
+            }
+        }
+
+        return most;
+    }
+
+    /// <summary>Combines rows that follow each other, several as one wide row; the parts of that row are combined in the end.</summary>
+    private void JoinRows(double* source, double* target, int width, int together)
+    {
+        int wide = together * width;
+        double* scratch = Scratch.ForStep(2 * JoinedRows);
+        double* total = scratch + JoinedRows;
+        RowReduction rows = new(op, total, wide, scratch);
+        int whole = reduced[0] / together;
+        for (int i = 0; i < whole; i++, source += wide)
+        {
+            rows.Add(source);
+        }
+
+        rows.Finish();
+        TileOp combine = op == ReduceOp.Max ? TileOp.Max : TileOp.Add;
+        TileKernels.Run(combine, total, source, null, total, (reduced[0] - (whole * together)) * width);
+        for (int parts = together; parts > 1; parts -= parts / 2)
+        {
+            int half = parts / 2;
+            TileKernels.Run(combine, total, total + ((parts - half) * width), null, total, half * width);
+        }
+
+        Memory.Copy(total, target, width);
+    }
+
+    /// <summary>Reduces runs of few consecutive elements.</summary>
+    private void ShortRuns(double* source, long pitch, double* target, long step, int count)
+    {
+        if (op == ReduceOp.Max)
+        {
+            ShortMaxima(source, pitch, target, step, count, reduced[0]);
+        }
+        else if (Avx512F.IsSupported)
+        {
+            ShortSums<Isa512, Vector512<double>>(source, pitch, target, step, count, reduced[0]);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            ShortSums<Isa256, Vector256<double>>(source, pitch, target, step, count, reduced[0]);
+        }
+        else
+        {
+            ShortSums<Isa128, Vector128<double>>(source, pitch, target, step, count, reduced[0]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ShortSums<I, V>(double* source, long pitch, double* target, long step, int count, int length)
+        where I : struct, IVectorIsa<V>
+        where V : struct
+    {
+        for (int run = 0; run < count; run++, source += pitch, target += step)
+        {
+            int i = 0;
+            double sum = 0;
+            if (length >= I.Width)
+            {
+                V parts = I.Load(source);
+                for (i = I.Width; i <= length - I.Width; i += I.Width)
+                {
+                    parts = I.Add(parts, I.Load(source + i));
+                }
+
+                sum = I.Sum(parts);
+            }
+
+            double rest = 0;
+            for (; i < length; i++)
+            {
+                rest += source[i];
+            }
+
+            *target = sum + rest;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ShortMaxima(double* source, long pitch, double* target, long step, int count, int length)
+    {
+        for (int run = 0; run < count; run++, source += pitch, target += step)
+        {
+            // Two chains, so that one comparison need not wait for the other.
+            double even = source[0];
+            double odd = source[length - 1];
+            for (int i = 1; i < length - 1; i += 2)
+            {
+                even = Math.Max(even, source[i]);
+                odd = Math.Max(odd, source[i + 1]);
+            }
+
+            *target = Math.Max(even, odd);
         }
     }
 

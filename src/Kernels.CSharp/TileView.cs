@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.Intrinsics;
 
 namespace Hesse.Kernels;
 
@@ -145,6 +146,15 @@ internal sealed unsafe class TileView
                 index[rank - 2] += runs - 1;
                 source += runs - 1;
             }
+            else if (typeof(T) == typeof(double) && innerStride is 0 or 1 && rank > 1 && run == innerSize && run >= Vector256<double>.Count && end - target >= 2 * run)
+            {
+                // Short runs, one after the other along the last axis but one.
+                int runs = (int)Math.Min(shape[rank - 2] - index[rank - 2], (end - target) / run);
+                CopyRuns((double*)first, strides[rank - 2], innerStride, target, run, runs);
+                target += (runs - 1) * (long)run;
+                index[rank - 2] += runs - 1;
+                source += (runs - 1) * strides[rank - 2];
+            }
             else
             {
                 CopyRun(first, innerStride, target, run);
@@ -170,6 +180,35 @@ internal sealed unsafe class TileView
 
             first = source;
             run = (int)Math.Min(innerSize, end - target);
+        }
+    }
+
+    /// <summary>Runs of four elements or more, each of consecutive elements or of one that repeats.</summary>
+    private static void CopyRuns(double* source, long pitch, long stride, double* target, int run, int runs)
+    {
+        // The last store may overlap the one before it.
+        int last = run - Vector256<double>.Count;
+        for (; runs > 0; runs--, source += pitch, target += run)
+        {
+            if (stride == 0)
+            {
+                Vector256<double> all = Vector256.Create(*source);
+                for (int i = 0; i < last; i += Vector256<double>.Count)
+                {
+                    all.Store(target + i);
+                }
+
+                all.Store(target + last);
+            }
+            else
+            {
+                for (int i = 0; i < last; i += Vector256<double>.Count)
+                {
+                    Vector256.Load(source + i).Store(target + i);
+                }
+
+                Vector256.Load(source + last).Store(target + last);
+            }
         }
     }
 

@@ -136,6 +136,44 @@ public sealed class StepTests
         }
     }
 
+    /// <summary>Rows and runs of few elements take shorter ways than long ones.</summary>
+    [Fact]
+    public void NarrowRowsAndShortRunsMatchTheLoop()
+    {
+        Random random = new(12);
+        foreach (int width in (int[])[1, 2, 3, 7, 8, 9, 10, 31, 32, 33, 100])
+        {
+            foreach (int rows in (int[])[1, 2, 3, 8, 15, 57, 400])
+            {
+                double[] source = TestData.Normal(random, 2 * rows * width);
+                if (rows % 2 == 1)
+                {
+                    source[random.Next(source.Length)] = double.NaN;
+                }
+
+                foreach (ReduceOp op in Enum.GetValues<ReduceOp>())
+                {
+                    double[] alongRows = new double[2 * width], alongRuns = new double[2 * rows];
+                    for (int i = 0; i < source.Length; i++)
+                    {
+                        (int block, int row, int column) = (i / width / rows, i / width % rows, i % width);
+                        Combine(ref alongRows[(block * width) + column], source[i], row == 0, op);
+                        Combine(ref alongRuns[(block * rows) + row], source[i], column == 0, op);
+                    }
+
+                    double[] down = TestData.Filled(2 * width, 123), across = TestData.Filled(2 * rows, 123);
+                    Plan.RunOnce(new ReduceStep(op, [2, width], [rows * width, 1], [rows], [width], 0, 1), [source], down);
+                    Plan.RunOnce(new ReduceStep(op, [2 * rows], [width], [width], [1], 0, 1), [source], across);
+                    TestData.Near(alongRows, down, op == ReduceOp.Sum ? 1e-12 : 0);
+                    TestData.Near(alongRuns, across, op == ReduceOp.Sum ? 1e-12 : 0);
+                }
+            }
+        }
+
+        static void Combine(ref double value, double x, bool isFirst, ReduceOp op) =>
+            value = isFirst ? x : op == ReduceOp.Sum ? value + x : Math.Max(value, x);
+    }
+
     [Fact]
     public void InfinitiesSumToInfinity()
     {
