@@ -34,14 +34,41 @@ module LinearOperator =
         let products = Products.ofOne size apply
         make name size size true products products
 
-    /// Products by a plan for one vector and a plan for each number of rows.
+    /// Bytes of intermediate values with which a plan runs from the second-level caches. For the Hessian of the network 64-32-10 on 1797
+    /// examples (2.2 MiB) sixteen products one by one take 5.7 ms, in one batch 9.3 ms (two cores, 1 MiB each).
+    [<Literal>]
+    let private blockBytes = 2097152L
+
+    /// Cuts `rows` into the fewest parts of at most `most` rows that differ by at most one: start and length of each.
+    let private evenly (rows: int) (most: int) : struct (int * int)[] =
+        let parts = (rows + most - 1) / most
+        let start i = int (int64 i * int64 rows / int64 parts)
+        Array.init parts (fun i -> struct (start i, start (i + 1) - start i))
+
+    /// Products by a plan for one vector and a plan for each number of rows. Rows beyond what the caches have room for are done in blocks.
     let private compiled (length: int) (product: Tensor -> Tensor) : Products =
         let single = Diff.compile product
         let batched = Diff.compile (Diff.vmap product)
 
+        let most =
+            lazy
+                (let bytes = (Diff.plan product (Tensor.zeros [ length ])).ArenaBytes
+                 int (min (int64 Int32.MaxValue) (max 1L (blockBytes / max 1L bytes))))
+
+        let together (v: float[]) rows =
+            if rows = 1 then
+                (single (Tensor.create [ length ] v)).toArray()
+            else
+                (batched (Tensor.create [ rows; length ] v)).toArray()
+
+        let inBlocks (v: float[]) rows =
+            evenly rows most.Value
+            |> Array.map (fun struct (first, count) -> together (Array.sub v (first * length) (count * length)) count)
+            |> Array.concat
+
         {
-            One = fun v -> (single (Tensor.create [ length ] v)).toArray()
-            Many = fun v rows -> (batched (Tensor.create [ rows; length ] v)).toArray()
+            One = fun v -> together v 1
+            Many = fun v rows -> if rows < 4 || rows <= most.Value then together v rows else inBlocks v rows
         }
 
     /// <summary>A symmetric operator from a function of tensors; it is compiled for one vector and for a batch of them.</summary>

@@ -42,6 +42,21 @@ let ``the Hessian operator of a tree agrees with Diff.hessian of the raveled los
     let expected = (Diff.hessian (unravel >> loss) theta).toArray()
     close 1e-12 expected (LinearOperator.toDense 8 (LinearOperator.hessian loss layers))
 
+[<Theory>]
+[<InlineData(64)>]
+[<InlineData(1500)>]
+[<InlineData(6000)>]
+let ``many products are the single ones, however many the caches have room for`` (samples: int) =
+    let layers = Mlp.init (Random.key 6) 1.0 [ 2; 32; 1 ]
+    let x, y = Random.normal (Random.key 7) [ samples; 2 ], Random.normal (Random.key 8) [ samples; 1 ]
+    let loss p = Losses.meanSquaredError (Mlp.apply Tensor.tanh p x) y
+    let operator = LinearOperator.hessian loss layers
+
+    for rows in [ 1; 2; 4; 7 ] do
+        let v = (Random.normal (Random.key rows) [ rows; operator.Size ]).toArray()
+        let single i = operator.Apply(Array.sub v (i * operator.Size) operator.Size)
+        close 1e-12 (Array.init rows single |> Array.concat) (operator.ApplyRows v rows)
+
 /// Logistic and linear regression: f = X w.
 let private design = Random.normal (Random.key 9) [ 12; 4 ]
 
