@@ -16,6 +16,9 @@ public sealed unsafe class ReduceStep : Step
     /// <summary>Elements of as many narrow rows as are combined like one: partial sums and totals stay in the nearest cache.</summary>
     private const int JoinedRows = 512;
 
+    /// <summary>Elements of a row from which its sums fill registers by themselves.</summary>
+    private const int NarrowSum = 16;
+
     /// <summary>Elements of a run that is reduced without the bookkeeping of longer ones.</summary>
     private const int ShortRun = 32;
 
@@ -221,8 +224,9 @@ public sealed unsafe class ReduceStep : Step
     /// <summary>How many rows without gaps between them are combined like one row; whole registers of them where possible.</summary>
     private int RowsAtOnce(int width)
     {
-        // Threads share the columns of one block of wide rows.
-        if (reduced.Length != 1 || reducedFrom[0] != width || (kept.Length == 1 && width >= 64))
+        // Sums of wider rows stay in registers column by column, and threads share the columns of one block of wide rows.
+        bool isWide = op == ReduceOp.Sum ? width >= NarrowSum : kept.Length == 1 && width >= 64;
+        if (isWide || reduced.Length != 1 || reducedFrom[0] != width)
         {
             return 1;
         }
