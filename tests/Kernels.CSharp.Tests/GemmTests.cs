@@ -50,6 +50,34 @@ public sealed unsafe class GemmTests
         }
     }
 
+    [Theory]
+    [InlineData(192)]
+    [InlineData(193)]
+    [InlineData(250)]
+    [InlineData(1001)]
+    public void SharesOfTallProductsMatchWithOrWithoutALastRow(int m)
+    {
+        int n = 100, k = 100;
+        double[] a = TestData.Normal(new Random(m), m * k), b = TestData.Normal(new Random(2), k * n);
+        double[] whole = new double[m * n], share = new double[m * n];
+        foreach (bool transA in (bool[])[false, true])
+        {
+            foreach (bool transB in (bool[])[false, true])
+            {
+                fixed (double* pa = a, pb = b, pw = whole, ps = share)
+                {
+                    ManagedGemm.Multiply(transA, transB, m, n, k, pa, transA ? m : k, pb, transB ? k : n, pw, n);
+                    Gemm.Run(transA, transB, m, n, k, pa, transA ? m : k, pb, transB ? k : n, ps, n, true);
+                }
+
+                for (int i = 0; i < whole.Length; i++)
+                {
+                    Assert.Equal(whole[i], share[i], 1e-11);
+                }
+            }
+        }
+    }
+
     [Fact]
     public void SpansGiveTheSameProductAndAreChecked()
     {

@@ -13,6 +13,9 @@ public static unsafe class Gemm
     /// <summary>Multiply-adds up to which the C# kernel is the faster one between those kernels and large products.</summary>
     private const long MediumProduct = 1 << 22;
 
+    /// <summary>Fewest rows of a block that a share of a tall product is cut into.</summary>
+    private const int BlockRows = 16;
+
     /// <summary>Rows of the result from which turning a transposed right operand pays.</summary>
     private const int TurnedRows = 16;
 
@@ -132,6 +135,13 @@ public static unsafe class Gemm
         // begin at 4·10⁶, so no size is worth a third route. Products with a vector never get here: they are bound by memory.
         long products = (long)m * n * k;
         OpenBlas? native = OpenBlas.Instance;
+        bool isTall = products > SmallProduct && (long)n * k * BlockRows <= SmallProduct;
+        if (isTall && isShare && typeof(T) == typeof(double) && native is not null && Avx512F.IsSupported)
+        {
+            RowBlocks(transA, transB, m, n, k, a, lda, b, ldb, c, ldc);
+            return;
+        }
+
         if (native is null || (Avx512F.IsSupported && products > SmallProduct && products <= MediumProduct))
         {
             ManagedGemm.Multiply(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, isShare);
@@ -140,10 +150,8 @@ public static unsafe class Gemm
 
         if (transB && Avx512F.IsSupported && products <= SmallProduct && m >= TurnedRows)
         {
-            T* turned = Scratch.ForProduct<T>((long)k * n);
-            Transpose.Run(b, ldb, turned, n, k, n);
+            b = Turned(b, ldb, n, k);
             transB = false;
-            b = turned;
             ldb = n;
         }
 
@@ -155,6 +163,42 @@ public static unsafe class Gemm
         {
             native.Multiply(transA, transB, m, n, k, (double*)a, lda, (double*)b, ldb, (double*)c, ldc, isShare);
         }
+    }
+
+    /// <summary>
+    /// A tall product in blocks of rows, each small enough for the kernels that do not pack: 2000×100×100 57 against 48 GFLOP/s in one
+    /// piece, 1797×32×64 58 against 53, 512×128×128 58 against 49, 400×200×200 58 against 51; with b transposed 54 against 48.
+    /// </summary>
+    private static void RowBlocks<T>(
+        bool transA, bool transB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc)
+        where T : unmanaged, INumber<T>
+    {
+        if (transB)
+        {
+            b = Turned(b, ldb, n, k);
+            ldb = n;
+        }
+
+        int most = (int)(SmallProduct / ((long)n * k)) / 8 * 8;
+        int first = 0;
+        while (first < m)
+        {
+            // Never one row alone, which would be gathered where the turned operand stands.
+            int rest = m - first;
+            int rows = rest == most + 1 ? most - 1 : Math.Min(most, rest);
+            T* left = a + ((long)first * (transA ? 1 : lda));
+            Run(transA, false, rows, n, k, left, lda, b, ldb, c + ((long)first * ldc), ldc, true);
+            first += rows;
+        }
+    }
+
+    /// <summary>The transpose of a right operand [n; k], on the thread's scratch memory for products.</summary>
+    private static T* Turned<T>(T* b, int ldb, int n, int k)
+        where T : unmanaged
+    {
+        T* turned = Scratch.ForProduct<T>((long)k * n);
+        Transpose.Run(b, ldb, turned, n, k, n);
+        return turned;
     }
 
     /// <summary>One operand is a vector; a strided vector is first gathered.</summary>
