@@ -151,6 +151,18 @@ module internal ExamplePass =
             let gradients = Tensor.einsum "bdri,bmdro->bmdio" [ a; g ]
             Tensor.einsum "bmdio,bm->dio" [ Tensor.square gradients; weights ]
 
+    /// Σ w ∇ ∇_b of every parameter of a product with a bias and the bias of its unit, [groups; inputs; outputs]; the last input's are those of
+    /// the biases with themselves.
+    let biasCouplings (parts: ExampleParts) (product: int) : Tensor =
+        let a, g = parts.Inputs[product], parts.Slopes[product]
+        let last axis (t: Tensor) = Tensor.slice axis (t.Shape[axis] - 1) t.Shape[axis] 1 t
+
+        if a.Shape[2] = 1 then
+            Tensor.einsum "bdri,bdrj,bmdro,bm->dio" [ a; last 3 a; Tensor.square g; parts.Weights ]
+        else
+            let gradients = Tensor.einsum "bdri,bmdro->bmdio" [ a; g ]
+            Tensor.einsum "bmdio,bmdjo,bm->dio" [ gradients; last 3 gradients; parts.Weights ]
+
     /// Σ a aᵀ and Σ w g gᵀ of a product, over all its places (expand) or of the sums over its places (reduce).
     let factors (reduce: bool) (parts: ExampleParts) (product: int) : Tensor * Tensor =
         let a, g = parts.Inputs[product], parts.Slopes[product]

@@ -48,19 +48,8 @@ module internal Examples =
 /// Risks of some of the parameters.
 [<RequireQualifiedAccess>]
 module RestrictedRisk =
-    /// <summary>A risk as a function of one part of the parameters; the others stay as they are.</summary>
-    /// <param name="path">A path of the tree (<c>Tree.paths</c>), or the beginning of one: <c>[2]</c> for the third layer of a list.</param>
-    /// <param name="risk">The model, the loss and the data.</param>
-    /// <param name="point">θ.</param>
-    /// <returns>The risk of the tensors below the path, and these at θ: for the last layer of a network alone, or one block of it.</returns>
-    /// <exception cref="T:Hesse.HesseException">There is no such path; the message lists those that exist.</exception>
-    let ofPath (path: string) (risk: EmpiricalRisk<'P>) (point: 'P) : EmpiricalRisk<Tensor[]> * Tensor[] =
-        let layout = ParameterLayout.ofTree point
-        let struct (start, length) = ParameterLayout.range path layout
-
-        let isFree =
-            layout.Parts |> Array.map (fun p -> p.Start >= start && p.Start + p.Length <= start + length)
-
+    /// The risk as a function of some tensors of the parameters; the others stay as they are.
+    let internal ofLeaves (isFree: bool[]) (risk: EmpiricalRisk<'P>) (point: 'P) : EmpiricalRisk<Tensor[]> * Tensor[] =
         let leaves = Tree.leaves point
 
         let merge (values: Tensor[]) : 'P =
@@ -85,3 +74,17 @@ module RestrictedRisk =
             (whole _.Inputs)
             (whole _.Targets),
         Array.zip isFree leaves |> Array.filter fst |> Array.map snd
+
+    /// Which tensors lie below a path.
+    let internal leavesBelow (path: string) (layout: ParameterLayout) : bool[] =
+        let struct (start, length) = ParameterLayout.range path layout
+        layout.Parts |> Array.map (fun p -> p.Start >= start && p.Start + p.Length <= start + length)
+
+    /// <summary>A risk as a function of one part of the parameters; the others stay as they are.</summary>
+    /// <param name="path">A path of the tree (<c>Tree.paths</c>), or the beginning of one: <c>[2]</c> for the third layer of a list.</param>
+    /// <param name="risk">The model, the loss and the data.</param>
+    /// <param name="point">θ.</param>
+    /// <returns>The risk of the tensors below the path, and these at θ: for the last layer of a network alone, or one block of it.</returns>
+    /// <exception cref="T:Hesse.HesseException">There is no such path; the message lists those that exist.</exception>
+    let ofPath (path: string) (risk: EmpiricalRisk<'P>) (point: 'P) : EmpiricalRisk<Tensor[]> * Tensor[] =
+        ofLeaves (leavesBelow path (ParameterLayout.ofTree point)) risk point

@@ -125,6 +125,29 @@ module LowRank =
     /// <returns>Σλ + Σd.</returns>
     let trace (curvature: LowRankCurvature) : float = Array.sum curvature.Values + Array.sum curvature.Diagonal
 
+    /// <summary>The diagonal of the matrix.</summary>
+    /// <param name="curvature">C.</param>
+    /// <returns>Cᵢᵢ = dᵢ + Σ λ uᵢ², length M.</returns>
+    let diagonalOf (curvature: LowRankCurvature) : float[] =
+        curvature.Diagonal
+        |> Array.mapi (fun i d ->
+            Array.fold2 (fun sum value (u: float[]) -> sum + value * u[i] * u[i]) d curvature.Values curvature.Vectors)
+
+    /// <summary>The Frobenius norm.</summary>
+    /// <param name="curvature">C, with orthonormal vectors.</param>
+    /// <returns>‖C‖ = √(Σλ² + 2 Σ λ uᵀdu + Σd²).</returns>
+    let frobeniusNorm (curvature: LowRankCurvature) : float =
+        let along (u: float[]) = Array.fold2 (fun sum d x -> sum + d * x * x) 0.0 curvature.Diagonal u
+
+        let vectors =
+            Array.fold2
+                (fun sum value u -> sum + value * (value + 2.0 * along u))
+                0.0
+                curvature.Values
+                curvature.Vectors
+
+        sqrt (vectors + (curvature.Diagonal |> Array.sumBy (fun d -> d * d)))
+
     /// D = d + δ, and the k × k matrix I + |Λ|^½ Uᵀ D⁻¹ U |Λ|^½ S of Woodbury's identity, with S the signs of λ.
     let private woodbury (operation: string) (damping: float) (curvature: LowRankCurvature) =
         let c = atLeastOne curvature

@@ -105,6 +105,31 @@ let ``low rank`` () =
     holds (near (Array.sum (ExactBlocks.diagonal OutputCurvature.Exact risk layers)) (LowRank.trace withDiagonal))
 
 [<Fact>]
+let ``quasi-diagonal`` () =
+    let quasi = QuasiDiagonal.curvature OutputCurvature.Exact risk layers
+    let weight, bias = 0, quasi.Biases[0]
+    holds (bias = 20 && near exact[weight * quasi.Size + bias] quasi.Couplings[weight])
+    let gradient = EmpiricalRisk.gradient risk layers
+    // The matrix with δI, inverted; and Ollivier's inverse, definite for every δ > 0.
+    let step = (QuasiDiagonal.inverse 0.1 quasi).Apply gradient
+    let ollivier = (QuasiDiagonal.completedInverse 1e-6 quasi).Apply gradient
+    holds (step.Length = ollivier.Length)
+
+[<Fact>]
+let ``a structure for each part`` () =
+    let mixed =
+        MixedCurvature.curvature
+            KfacOptions.Default
+            CurvatureStructure.Diagonal
+            [ "[0]", CurvatureStructure.Kfac; "[1].Weight", CurvatureStructure.LowRank(5, Random.key 9) ]
+            risk
+            layers
+
+    holds (mixed.Parts[2].Description = "the rest: diagonal")
+    let damped = MixedCurvature.inverse 0.1 mixed
+    holds (damped.Size = mixed.Size && MixedCurvature.logDeterminant 0.1 mixed < 0.0)
+
+[<Fact>]
 let ``noise of gradients`` () =
     let moments = GradientCovariance.moments risk layers
     let ratio = GradientSignal.signalToNoise moments
