@@ -16,7 +16,7 @@ namespace Hesse.Cli.Commands;
 internal static class CurvatureCommand
 {
     private const string Description =
-        "Measure the curvature of the loss of an MLP from a file: a table on standard output, curvature.json and curvature.html in the results folder. "
+        "Measure the curvature of the loss of an MLP or a convolutional network from a file: a table on standard output, curvature.json and curvature.html in the results folder. "
         + "Exit code 0 when all is measured, 2 on bad usage or input, 130 when interrupted (what was found is kept).";
 
     private const double SecondsBetweenLines = 2.0;
@@ -26,7 +26,7 @@ internal static class CurvatureCommand
     {
         var model = new Argument<string>("MODEL")
         {
-            Description = "Weights: .npz, .safetensors (a checkpoint too) or a folder of .npy files, named [i].Weight, [i].Bias or as PyTorch does",
+            Description = "Weights: .npz, .safetensors (a checkpoint too) or a folder of .npy files, named as hesse train or as PyTorch does",
         };
         var data = new Option<string>("--data")
         {
@@ -36,6 +36,9 @@ internal static class CurvatureCommand
         };
         Option<string> labels = Text("--labels", "Labels: IDX, or .npy classes [n] or numbers [n, k]; beside MNIST-like images they are found", "FILE", "");
         Option<string> activation = Text("--activation", "tanh, relu, gelu, silu, softplus, sigmoid or identity [default: as the file says, else tanh]", "NAME", "");
+        Option<string> image = ConvolutionOptions.Image("as the file says, else a square"), padding = ConvolutionOptions.Padding("as the file says, else what fits the shapes");
+        Option<int> pool = ConvolutionOptions.Pool("as the file says, else what fits the shapes");
+        Option<string> pooling = ConvolutionOptions.Pooling("as the file says, else max");
         Option<string> loss = Text("--loss", "cross-entropy or mse", "NAME", "cross-entropy");
         Option<string> reduction = Text("--reduction", "mean or sum over the rows", "NAME", "mean");
         Option<int> limit = Number("--limit", "Rows at most, from the first; 0 for all", 0);
@@ -56,16 +59,20 @@ internal static class CurvatureCommand
         Option<bool> open = SharedOptions.Open();
         var command = new Command("curvature", Description)
         {
-            model, data, labels, activation, loss, reduction, limit, chunk, top, probes, steps, most, seed, tolerance, output, noPlotly, open,
+            model, data, labels, activation, image, pool, pooling, padding, loss, reduction, limit, chunk, top, probes, steps, most, seed, tolerance, output, noPlotly, open,
         };
         command.SetAction(parsed =>
         {
-            var request = new MlpCurvatureRequest(
+            var request = new ModelCurvatureRequest(
                 Full(parsed.GetValue(model)!),
                 Full(parsed.GetValue(data)!),
                 parsed.GetValue(labels) is { Length: > 0 } named ? Full(named) : "",
                 parsed.GetValue(limit),
                 parsed.GetValue(activation),
+                parsed.GetValue(image),
+                parsed.GetValue(pool),
+                parsed.GetValue(pooling),
+                parsed.GetValue(padding),
                 parsed.GetValue(loss),
                 parsed.GetValue(reduction),
                 parsed.GetValue(chunk),
@@ -88,10 +95,10 @@ internal static class CurvatureCommand
     }
 
     private static int Run(
-        CliHost host, MlpCurvatureRequest request, string folder, bool noPlotly, bool open, CancellationToken cancellation)
+        CliHost host, ModelCurvatureRequest request, string folder, bool noPlotly, bool open, CancellationToken cancellation)
     {
         DateTimeOffset started = host.Clock.GetUtcNow();
-        (MlpCurvatureFacts facts, Action<ISummaryObserver> measure) = MlpCurvature.prepare(request, cancellation);
+        (ModelCurvatureFacts facts, Action<ISummaryObserver> measure) = ModelCurvature.prepare(request, cancellation);
         Directory.CreateDirectory(folder);
         var results = new SummaryResults(ProgressLines(host.Error));
         try

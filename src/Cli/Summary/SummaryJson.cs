@@ -20,7 +20,7 @@ internal static class SummaryJson
 
     /// <summary>Writes a summary. Numbers that are not finite are null.</summary>
     public static string Write(
-        MlpCurvatureRequest request, MlpCurvatureFacts facts, SummaryResults results, VersionInfo versions, MachineInfo machine, DateTimeOffset started)
+        ModelCurvatureRequest request, ModelCurvatureFacts facts, SummaryResults results, VersionInfo versions, MachineInfo machine, DateTimeOffset started)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, WriterOptions))
@@ -31,6 +31,8 @@ internal static class SummaryJson
             json.WritePropertyName("request");
             JsonSerializer.Serialize(json, request);
             json.WriteStartObject("model");
+            json.WriteString("kind", facts.Kind);
+            json.WriteString("architecture", facts.Architecture);
             Numbers(json, "widths", Array.ConvertAll(facts.Widths, w => (double)w));
             json.WriteNumber("parameters", facts.Parameters);
             json.WriteString("activation", facts.Activation);

@@ -18,8 +18,8 @@ internal static class SummaryPage
 
     /// <summary>Renders the page.</summary>
     public static string Render(
-        MlpCurvatureRequest request,
-        MlpCurvatureFacts facts,
+        ModelCurvatureRequest request,
+        ModelCurvatureFacts facts,
         SummaryResults results,
         VersionInfo versions,
         MachineInfo machine,

@@ -12,9 +12,9 @@ internal static class SummaryText
     private const int PlotWidth = 72;
 
     /// <summary>What is known before anything is measured: name and value.</summary>
-    public static IReadOnlyList<(string Name, string Value)> Facts(MlpCurvatureRequest request, MlpCurvatureFacts facts) =>
+    public static IReadOnlyList<(string Name, string Value)> Facts(ModelCurvatureRequest request, ModelCurvatureFacts facts) =>
     [
-        ("model", $"{request.Model}: {string.Join("-", facts.Widths)}, {facts.Activation} ({facts.ActivationFrom})"),
+        ("model", $"{request.Model}: {facts.Architecture}, {facts.Activation} ({facts.ActivationFrom})"),
         ("parameters", facts.Parameters.ToString(CultureInfo.InvariantCulture)),
         ("data", $"{request.Data}: {Numbers.Count(facts.Rows, "row")}"),
         ("loss", $"{request.Loss}, {request.Reduction} over the rows"),
@@ -29,7 +29,7 @@ internal static class SummaryText
     public static string Precise(double value) => value.ToString("G9", CultureInfo.InvariantCulture);
 
     /// <summary>Writes facts, numbers, eigenvalues and the density.</summary>
-    public static void Write(TextWriter output, MlpCurvatureRequest request, MlpCurvatureFacts facts, SummaryResults results)
+    public static void Write(TextWriter output, ModelCurvatureRequest request, ModelCurvatureFacts facts, SummaryResults results)
     {
         foreach ((string name, string value) in Facts(request, facts))
         {

@@ -38,6 +38,8 @@ type CnnShape = {
     Filters: int list
     /// Rows and columns of every kernel.
     Window: int
+    /// Zeros around the input of each convolution; <c>ConvPadding.Same</c> keeps the size of the image.
+    Padding: ConvPadding
     /// Rows and columns that are pooled into one after each convolution; 1 for none.
     Pool: int
     /// How they are pooled.
@@ -46,8 +48,8 @@ type CnnShape = {
     Dense: int list
 }
 
-/// Convolutional networks in the manner of LeCun et al. (1998): convolution at stride 1 that keeps the image's size, activation, pooling, a
-/// few times; then fully connected layers, the last one linear.
+/// Convolutional networks in the manner of LeCun et al. (1998): convolution at stride 1, activation, pooling, a few times; then fully connected
+/// layers, the last one linear.
 [<RequireQualifiedAccess>]
 module Cnn =
     let private fail (message: string) : 'a = raise (HesseException message)
@@ -59,14 +61,36 @@ module Cnn =
             fail
                 $"Cnn: %A{s}: wanted positive sizes, and at least one fully connected layer, whose width is the number of outputs"
 
+    /// What a convolution leaves of rows and columns.
+    let private convolved (s: CnnShape) (height, width) =
+        let across axis length =
+            match s.Padding with
+            | ConvPadding.Same -> length
+            | ConvPadding.Valid -> length - s.Window + 1
+            | ConvPadding.Explicit [] ->
+                fail "Cnn: explicit padding without a pair; wanted one pair for all axes, or two"
+            | ConvPadding.Explicit pairs ->
+                let before, after = pairs[min axis (pairs.Length - 1)]
+                length + before + after - s.Window + 1
+
+        across 0 height, across 1 width
+
+    /// Rows and columns after the convolutions; not positive where nothing is left.
+    let internal reducedOrNot (s: CnnShape) =
+        (s.Height, s.Width)
+        |> List.foldBack
+            (fun _ size ->
+                let height, width = convolved s size
+                (if height < 1 then 0 else height / s.Pool), (if width < 1 then 0 else width / s.Pool))
+            s.Filters
+
     /// Rows and columns after the convolutions.
     let private reduced (s: CnnShape) =
-        let pooled (height, width) _ = height / s.Pool, width / s.Pool
-        let height, width = List.fold pooled (s.Height, s.Width) s.Filters
+        let height, width = reducedOrNot s
 
         if height < 1 || width < 1 then
             fail
-                $"Cnn: images of {s.Height} × {s.Width} have nothing left after {s.Filters.Length} poolings by {s.Pool}; pool less, or use fewer convolutions"
+                $"Cnn: images of {s.Height} × {s.Width} have nothing left after {s.Filters.Length} convolutions by {s.Window} and poolings by {s.Pool}; pool less, use fewer convolutions, or pad them"
 
         height, width
 
@@ -126,7 +150,7 @@ module Cnn =
 
         let n = inputs.Shape[0]
 
-        let options = { ConvOptions.Default with Padding = ConvPadding.Same }
+        let options = { ConvOptions.Default with Padding = shape.Padding }
 
         let pool (x: Tensor) =
             match shape.Pooling with

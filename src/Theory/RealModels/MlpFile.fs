@@ -1,25 +1,15 @@
 namespace Hesse.Theory
 
 open System
-open System.IO
-open System.Numerics.Tensors
 open System.Text.RegularExpressions
 open Hesse
-
-/// How the tensors of an MLP are named and oriented in a file.
-[<RequireQualifiedAccess>]
-type MlpLayout =
-    /// <c>[i].Weight</c> [inputs; outputs] and <c>[i].Bias</c>, the paths of <c>Mlp</c>.
-    | Hesse
-    /// <c>….weight</c> [outputs; inputs] and <c>….bias</c>, in the order of the last number in the name.
-    | PyTorch
 
 /// An MLP from a file.
 type MlpFile = {
     /// The layers, float64, first layer first.
     Layers: AffineLayer list
     /// How it stood in the file.
-    Layout: MlpLayout
+    Layout: WeightLayout
     /// The name of the activation, if the file says it.
     Activation: string option
 } with
@@ -31,9 +21,6 @@ type MlpFile = {
 [<RequireQualifiedAccess>]
 module MlpFile =
     let private fail (message: string) : 'a = raise (HesseException message)
-
-    [<Literal>]
-    let private ActivationKey = "hesse.activation"
 
     let private activations = [
         "tanh", Tensor.tanh
@@ -55,34 +42,6 @@ module MlpFile =
         | None ->
             let names = String.Join(", ", activations |> List.map fst)
             fail $"activation '{name}': there are {names}"
-
-    /// The tensors of a file or folder, and its metadata. Of a checkpoint of a training run only the parameters are taken.
-    let private tensorsOf (path: string) : Map<string, Tensor> * Map<string, string> =
-        if Directory.Exists path then
-            let files = Directory.GetFiles(path, "*.npy")
-
-            if files.Length = 0 then
-                fail $"model: folder '{path}' holds no .npy file; name a folder with one file for each tensor"
-
-            files |> Array.map (fun f -> Path.GetFileNameWithoutExtension f, Npy.read f) |> Map.ofArray, Map.empty
-        elif path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) then
-            let file = Safetensors.readWithMetadata path
-            let start = "Parameters"
-            let isCheckpoint = file.Metadata.ContainsKey "hesse.training.step"
-
-            let tensors =
-                if not isCheckpoint then
-                    file.Tensors
-                else
-                    file.Tensors
-                    |> Map.toSeq
-                    |> Seq.filter (fun (name, _) -> name.StartsWith(start, StringComparison.Ordinal))
-                    |> Seq.map (fun (name, t) -> name.Substring start.Length, t)
-                    |> Map.ofSeq
-
-            tensors, file.Metadata
-        else
-            Weights.read path, Map.empty
 
     /// What is found of a layer: its number, weight and bias.
     let private grouped (path: string) (pattern: string) (tensors: Map<string, Tensor>) =
@@ -116,23 +75,14 @@ module MlpFile =
 
             pick "weight", pick "bias")
 
-    let private finite (path: string) (name: string, t: Tensor) =
-        let t = Tensor.toFloat64 t
-
-        if t.Size > 0 && not (TensorPrimitives.IsFiniteAll(ReadOnlySpan<float>(t.toArray ()))) then
-            fail
-                $"model: tensor '{name}' of '{path}' holds NaN or infinities; take weights from before the run diverged"
-
-        t
-
-    let private layer (path: string) (layout: MlpLayout) (weight: string * Tensor, bias: string * Tensor) =
-        let w, b = finite path weight, finite path bias
+    let private layer (path: string) (layout: WeightLayout) (weight: string * Tensor, bias: string * Tensor) =
+        let w, b = WeightFile.finite path weight, WeightFile.finite path bias
 
         if w.Rank <> 2 || b.Rank <> 1 then
             fail
                 $"model: '{fst weight}' {Files.show w.Shape} and '{fst bias}' {Files.show b.Shape} of '{path}' are no affine layer; wanted a matrix and a vector"
 
-        let w = if layout = MlpLayout.PyTorch then Tensor.transpose w else w
+        let w = if layout = WeightLayout.PyTorch then Tensor.transpose w else w
 
         if w.Shape[1] <> b.Shape[0] then
             fail
@@ -140,19 +90,13 @@ module MlpFile =
 
         { Weight = w; Bias = b }
 
-    /// <summary>Reads an MLP: <c>.safetensors</c> (a checkpoint of a training run too), <c>.npz</c>, or a folder of <c>.npy</c> files named as their tensors.</summary>
-    /// <param name="path">The file or the folder.</param>
-    /// <returns>The layers.</returns>
-    /// <exception cref="T:Hesse.HesseException">It is not readable, tensors are missing or no part of an MLP, shapes do not follow each other, or numbers
-    /// are not finite; the message names the tensor.</exception>
-    let read (path: string) : MlpFile =
-        let tensors, metadata = tensorsOf path
-
+    /// The layers of named tensors.
+    let internal ofTensors (path: string) (tensors: Map<string, Tensor>, metadata: Map<string, string>) : MlpFile =
         if tensors.IsEmpty then
             fail $"model: '{path}' holds no tensor"
 
         let isOurs = tensors.Keys |> Seq.forall (fun name -> name.StartsWith '[')
-        let layout = if isOurs then MlpLayout.Hesse else MlpLayout.PyTorch
+        let layout = if isOurs then WeightLayout.Hesse else WeightLayout.PyTorch
 
         let pattern =
             if isOurs then
@@ -170,8 +114,15 @@ module MlpFile =
         {
             Layers = layers
             Layout = layout
-            Activation = metadata |> Map.tryFind ActivationKey
+            Activation = metadata |> Map.tryFind WeightFile.ActivationKey
         }
+
+    /// <summary>Reads an MLP: <c>.safetensors</c> (a checkpoint of a training run too), <c>.npz</c>, or a folder of <c>.npy</c> files named as their tensors.</summary>
+    /// <param name="path">The file or the folder.</param>
+    /// <returns>The layers.</returns>
+    /// <exception cref="T:Hesse.HesseException">It is not readable, tensors are missing or no part of an MLP, shapes do not follow each other, or numbers
+    /// are not finite; the message names the tensor.</exception>
+    let read (path: string) : MlpFile = ofTensors path (WeightFile.tensorsOf path)
 
     /// <summary>Writes an MLP under the names <c>[i].Weight</c> and <c>[i].Bias</c>: <c>.npz</c>, or <c>.safetensors</c> with the name of the activation.</summary>
     /// <param name="path">The file.</param>
@@ -179,10 +130,4 @@ module MlpFile =
     /// <param name="layers">The layers.</param>
     /// <exception cref="T:Hesse.HesseException">The ending is another, or the file cannot be written.</exception>
     let write (path: string) (activation: string) (layers: AffineLayer list) : unit =
-        let tensors = Weights.ofTree layers
-
-        match Path.GetExtension(path).ToLowerInvariant() with
-        | ".npz" -> Npy.writeArchive path tensors
-        | ".safetensors" ->
-            Safetensors.write path { Tensors = tensors; Metadata = Map.ofList [ ActivationKey, activation ] }
-        | ending -> fail $"model: '{path}' ends with '{ending}', wanted .npz or .safetensors"
+        WeightFile.write path [ WeightFile.ActivationKey, activation ] (Weights.ofTree layers)

@@ -62,6 +62,30 @@ public class CurvatureTests
     }
 
     [Fact]
+    public void AConvolutionalNetworkIsTrainedAndMeasured()
+    {
+        using TestHost host = WithModel();
+        Outcome trained = host.Run("train digits.csv --widths 64-4-3 --filters 2-3 --pooling mean --activation relu --out cnn.safetensors --steps 10");
+        Assert.Equal(ExitCode.Success, trained.Code);
+        Assert.Contains("144 parameters, 10 steps, loss", trained.Out);
+        Outcome outcome = host.Run("curvature cnn.safetensors --data digits.csv --out out" + Quick);
+        Assert.Equal(ExitCode.Success, outcome.Code);
+        Assert.Contains("1×8×8, 3×3 convolutions to 2, 3, padding same, mean pooling by 2, then 12-4-3, relu (as the file says)", outcome.Out);
+        Assert.Contains("λ_max(H)", outcome.Out);
+        using JsonDocument json = JsonDocument.Parse(File.ReadAllText(host.File("out", "curvature.json")));
+        JsonElement model = json.RootElement.GetProperty("model");
+        Assert.Equal("cnn", model.GetProperty("kind").GetString());
+        Assert.Equal(144, model.GetProperty("parameters").GetInt32());
+        Assert.Contains("mean pooling by 2", File.ReadAllText(host.File("out", "curvature.html")));
+
+        // The same kind of network without a description in the file.
+        Assert.Equal(ExitCode.Success, host.Run("train digits.csv --widths 64-4-3 --filters 2-3 --out cnn.npz --steps 1").Code);
+        Outcome bare = host.Run("curvature cnn.npz --data digits.csv --out bare" + Quick);
+        Assert.Equal(ExitCode.Success, bare.Code);
+        Assert.Contains("max pooling by 2, then 12-4-3 (padding and pooling fit the shapes, max pooling is assumed)", bare.Out);
+    }
+
+    [Fact]
     public void TheSameSeedGivesTheSameNumbers()
     {
         using TestHost host = WithModel();
@@ -94,7 +118,7 @@ public class CurvatureTests
     [Theory]
     [InlineData("curvature --data digits.csv", "'MODEL'")]
     [InlineData("curvature model.npz", "--data")]
-    [InlineData("curvature model.npz --data digits.csv --prob 3", "did you mean '--probes'?")]
+    [InlineData("curvature model.npz --data digits.csv --probs 3", "did you mean '--probes'?")]
     [InlineData("curvature nowhere.npz --data digits.csv", "nowhere.npz")]
     [InlineData("curvature model.npz --data nowhere.csv", "nowhere.csv")]
     [InlineData("curvature model.txt --data digits.csv", "wanted .safetensors, .npz or .npy")]
@@ -106,7 +130,11 @@ public class CurvatureTests
     [InlineData("curvature model.npz --data digits.csv --top x", "--top")]
     [InlineData("curvature model.npz --data empty.csv", "holds no line")]
     [InlineData("curvature model.npz --data bad.csv", "line 1")]
+    [InlineData("curvature model.npz --data digits.csv --pool 2", "is an MLP")]
     [InlineData("train digits.csv --widths 64-x --out m.npz", "--widths is '64-x'")]
+    [InlineData("train digits.csv --widths 64-3 --filters 4- --out m.npz", "--filters is '4-'")]
+    [InlineData("train digits.csv --widths 64-3 --filters 4 --image 4x4 --out m.npz", "images of 1×4×4")]
+    [InlineData("train digits.csv --widths 64-3 --image 8x8 --out m.npz", "name filters")]
     [InlineData("train digits.csv --widths 64-2 --out m.npz", "class 2")]
     [InlineData("train digits.csv --widths 64-3 --out m.bin --steps 1", "wanted .npz or .safetensors")]
     [InlineData("train digits --widths 64-3 --out m.npz", "digits.csv.gz")]

@@ -161,3 +161,27 @@ let ``models from files`` () =
 
     holds (found.Exists(fun m -> m.Symbol = "λ_max(H)" && m.Lower <= m.Value && m.Value <= m.Upper))
     Directory.Delete(folder, true)
+
+[<Fact>]
+let ``convolutional networks from files`` () =
+    let shape = {
+        Channels = 1
+        Height = 2
+        Width = 2
+        Filters = [ 3 ]
+        Window = 3
+        Padding = ConvPadding.Same
+        Pool = 2
+        Pooling = Pooling.Mean
+        Dense = [ 3 ]
+    }
+
+    let folder = Directory.CreateTempSubdirectory("hesse-docs").FullName
+    let path = Path.Combine(folder, "cnn.safetensors")
+    CnnFile.write path "relu" shape (Cnn.init key 1.0 shape)
+    let file = CnnFile.read path
+    let found, assumed = CnnFile.shape 4 CnnHints.none file
+    holds (found = shape && assumed = "")
+    let risk = EmpiricalRisk.create (Cnn.apply found Tensor.relu) Losses.crossEntropy inputs targets
+    holds ((Curvature.hessian risk file.Weights).Size = Cnn.parameterCount shape)
+    Directory.Delete(folder, true)

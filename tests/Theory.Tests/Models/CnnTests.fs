@@ -10,6 +10,7 @@ let private shape = {
     Width = 4
     Filters = [ 3; 4 ]
     Window = 3
+    Padding = ConvPadding.Same
     Pool = 2
     Pooling = Pooling.Max
     Dense = [ 5; 3 ]
@@ -41,6 +42,7 @@ let ``without pooling, one by one kernels are an affine map of the pixels`` () =
             Width = 2
             Filters = [ 1 ]
             Window = 1
+            Padding = ConvPadding.Same
             Pool = 1
             Dense = [ 1 ]
     }
@@ -104,7 +106,7 @@ let ``errors say what was wanted`` () =
     let fails f = (Assert.Throws<HesseException>(fun () -> f () |> ignore)).Message
 
     Assert.Contains(
-        "nothing left after 2 poolings by 4",
+        "nothing left after 2 convolutions by 3 and poolings by 4",
         fails (fun () -> Cnn.init (Random.key 1) 1.0 { shape with Pool = 4 })
     )
 

@@ -45,7 +45,7 @@ let ``both layouts and all containers bring the same network`` () =
 
         Assert.Equal(Some "relu", (MlpFile.read (file "a.safetensors")).Activation)
         Assert.Equal(None, (MlpFile.read (file "a.npz")).Activation)
-        Assert.Equal(MlpLayout.PyTorch, (MlpFile.read (file "b.npz")).Layout))
+        Assert.Equal(WeightLayout.PyTorch, (MlpFile.read (file "b.npz")).Layout))
 
 [<Fact>]
 let ``what is no network is refused`` () =
