@@ -34,6 +34,9 @@ internal sealed class TestHost : IDisposable, IPlotlySource
 
     public BackendNames BackendNames { get; set; } = new("test product like OpenBLAS", "test algebra");
 
+    /// <summary>Hears of every line on standard error when it is written.</summary>
+    public Action<string>? OnError { get; set; }
+
     public string Folder => _folder.FullName;
 
     public string File(params string[] parts) => Path.Combine([Folder, .. parts]);
@@ -44,7 +47,7 @@ internal sealed class TestHost : IDisposable, IPlotlySource
     public Outcome Run(string[] arguments, CancellationToken cancellation = default)
     {
         using var output = new StringWriter();
-        using var error = new StringWriter();
+        using var error = new HeardWriter(text => OnError?.Invoke(text));
         var host = new CliHost
         {
             Reproductions = Reproductions,
@@ -74,6 +77,16 @@ internal sealed class TestHost : IDisposable, IPlotlySource
     ];
 
     public void Dispose() => _folder.Delete(recursive: true);
+}
+
+/// <summary>A writer that tells of every line.</summary>
+internal sealed class HeardWriter(Action<string> heard) : StringWriter
+{
+    public override void WriteLine(string? value)
+    {
+        base.WriteLine(value);
+        heard(value ?? "");
+    }
 }
 
 /// <summary>What a command line left.</summary>

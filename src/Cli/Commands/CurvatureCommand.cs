@@ -17,7 +17,10 @@ internal static class CurvatureCommand
 {
     private const string Description =
         "Measure the curvature of the loss of an MLP or a convolutional network from a file: a table on standard output, curvature.json and curvature.html in the results folder. "
-        + "Exit code 0 when all is measured, 2 on bad usage or input, 130 when interrupted (what was found is kept).";
+        + "Exit code 0 when all is measured, 2 on bad usage or input, 130 when interrupted (what was found is kept; go on with --resume).";
+
+    /// <summary>The file of the finished stages, in the results folder.</summary>
+    private const string CheckpointName = "curvature.checkpoint.safetensors";
 
     private const double SecondsBetweenLines = 2.0;
 
@@ -55,11 +58,12 @@ internal static class CurvatureCommand
             DefaultValueFactory = _ => 1e-6,
         };
         Option<string> output = Text("--out", "Results folder", "DIR", "curvature");
+        var resume = new Option<bool>("--resume") { Description = $"Take the finished stages of an earlier run from {CheckpointName} of the results folder" };
         Option<bool> noPlotly = SharedOptions.NoPlotly();
         Option<bool> open = SharedOptions.Open();
         var command = new Command("curvature", Description)
         {
-            model, data, labels, activation, image, pool, pooling, padding, loss, reduction, limit, chunk, top, probes, steps, most, seed, tolerance, output, noPlotly, open,
+            model, data, labels, activation, image, pool, pooling, padding, loss, reduction, limit, chunk, top, probes, steps, most, seed, tolerance, output, resume, noPlotly, open,
         };
         command.SetAction(parsed =>
         {
@@ -87,7 +91,7 @@ internal static class CurvatureCommand
                 throw new UserErrorException("--out is empty: name a folder.");
             }
 
-            return Run(host, request, Full(folder), parsed.GetValue(noPlotly), parsed.GetValue(open), cancellation);
+            return Run(host, request, Full(folder), parsed.GetValue(resume), parsed.GetValue(noPlotly), parsed.GetValue(open), cancellation);
         });
         return command;
 
@@ -95,10 +99,11 @@ internal static class CurvatureCommand
     }
 
     private static int Run(
-        CliHost host, ModelCurvatureRequest request, string folder, bool noPlotly, bool open, CancellationToken cancellation)
+        CliHost host, ModelCurvatureRequest request, string folder, bool resume, bool noPlotly, bool open, CancellationToken cancellation)
     {
         DateTimeOffset started = host.Clock.GetUtcNow();
-        (ModelCurvatureFacts facts, Action<ISummaryObserver> measure) = ModelCurvature.prepare(request, cancellation);
+        (ModelCurvatureFacts facts, Action<ISummaryObserver> measure) = ModelCurvature.prepare(
+            request, Path.Combine(folder, CheckpointName), resume, cancellation);
         Directory.CreateDirectory(folder);
         var results = new SummaryResults(ProgressLines(host.Error));
         try
@@ -125,7 +130,7 @@ internal static class CurvatureCommand
         host.Out.WriteLine($"report: {page}");
         if (!results.Complete)
         {
-            host.Error.WriteLine($"hesse: interrupted; {Numbers.Count(results.Measurements.Count, "number")} kept in {folder}.");
+            host.Error.WriteLine($"hesse: interrupted; {Numbers.Count(results.Measurements.Count, "number")} kept in {folder}; go on with --resume.");
             return ExitCode.Interrupted;
         }
 

@@ -23,36 +23,43 @@ type SpectralDensity = {
 /// Stochastic Lanczos quadrature (Golub and Welsch 1969; Ubaru, Chen, Saad 2017; for networks Ghorbani, Krishnan, Xiao 2019).
 [<RequireQualifiedAccess>]
 module SpectralDensity =
-    /// <summary>Estimates the eigenvalue distribution of an operator.</summary>
-    /// <param name="operator">A symmetric operator of size M.</param>
-    /// <param name="key">The same key gives the same estimate.</param>
-    /// <param name="probes">Number of Gaussian start vectors; errors fall as 1/√probes.</param>
-    /// <param name="steps">Lanczos steps of each probe; moments up to order 2·steps − 1 have no quadrature error.</param>
-    /// <returns>The density; E ∫ g dμ = (1/M) tr g(A) up to quadrature error.</returns>
-    /// <exception cref="T:Hesse.HesseException">No probe or no step.</exception>
-    let estimate (operator: LinearOperator) (key: Key) (probes: int) (steps: int) : SpectralDensity =
+    /// The estimate, group by group of probes: `group first rules` gives nodes, weights and exactness of the probes from `first` on, by `rules` or from
+    /// where they are known.
+    let internal estimateBy
+        (group: int -> (unit -> (float[] * float[] * bool)[]) -> (float[] * float[] * bool)[])
+        (operator: LinearOperator)
+        (key: Key)
+        (probes: int)
+        (steps: int)
+        : SpectralDensity =
         if probes < 1 then
             raise (HesseException $"SpectralDensity.estimate: {probes} probes, wanted at least 1")
 
-        let starts = Random.split probes key |> Array.map (fun k -> Vectors.gaussian k operator.Size)
+        let keys = Random.split probes key
 
         // Together while the bases are small; else one after the other, with the memory of one basis.
-        let group =
+        let together =
             let numbers = int64 (min steps operator.Size) * int64 operator.Size
             max 1 (int (min 16L ((1L <<< 24) / max 1L numbers)))
 
-        let rules =
-            starts
-            |> Array.chunkBySize group
-            |> Array.collect (fun chunk ->
-                if chunk.Length = 1 then
-                    [| Lanczos.run Reorthogonalisation.Full operator chunk[0] steps ignore |]
-                else
-                    Lanczos.runTogether operator chunk steps)
+        let rulesFrom first () =
+            let starts =
+                keys[first .. min (first + together) probes - 1]
+                |> Array.map (fun k -> Vectors.gaussian k operator.Size)
+
+            if starts.Length = 1 then
+                [| Lanczos.run Reorthogonalisation.Full operator starts[0] steps ignore |]
+            else
+                Lanczos.runTogether operator starts steps
             |> Array.map (fun run ->
                 let s = run.Diagonal.Length
                 let struct (nodes, vectors) = LinearAlgebra.SymmetricTridiagonalEigen(run.Diagonal, run.OffDiagonal)
                 nodes, Array.init s (fun j -> vectors[j] * vectors[j]), run.Rest = 0.0)
+
+        let rules = [|
+            for first in 0..together .. probes - 1 do
+                yield! group first (rulesFrom first)
+        |]
 
         {
             Size = operator.Size
@@ -62,6 +69,16 @@ module SpectralDensity =
             Products = rules |> Array.sumBy (fun (nodes, _, _) -> nodes.Length)
             Key = Some key
         }
+
+    /// <summary>Estimates the eigenvalue distribution of an operator.</summary>
+    /// <param name="operator">A symmetric operator of size M.</param>
+    /// <param name="key">The same key gives the same estimate.</param>
+    /// <param name="probes">Number of Gaussian start vectors; errors fall as 1/√probes.</param>
+    /// <param name="steps">Lanczos steps of each probe; moments up to order 2·steps − 1 have no quadrature error.</param>
+    /// <returns>The density; E ∫ g dμ = (1/M) tr g(A) up to quadrature error.</returns>
+    /// <exception cref="T:Hesse.HesseException">No probe or no step.</exception>
+    let estimate (operator: LinearOperator) (key: Key) (probes: int) (steps: int) : SpectralDensity =
+        estimateBy (fun _ rules -> rules ()) operator key probes steps
 
     let private perProbe (density: SpectralDensity) (g: float -> float) =
         Array.map2 (Array.fold2 (fun sum node weight -> sum + weight * g node) 0.0) density.Nodes density.Weights

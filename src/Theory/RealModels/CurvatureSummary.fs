@@ -1,7 +1,6 @@
 namespace Hesse.Theory
 
 open System
-open System.Diagnostics
 open System.Numerics.Tensors
 open System.Threading
 open Hesse
@@ -133,11 +132,6 @@ module CurvatureSummary =
             Seconds = 0.0
         }
 
-    let private clock (act: unit -> 'a) =
-        let watch = Stopwatch.StartNew()
-        let result = act ()
-        result, watch.Elapsed.TotalSeconds
-
     let internal check (o: SummaryOptions) (size: int) =
         if o.Probes < 3 || o.Steps < 1 then
             fail
@@ -150,26 +144,33 @@ module CurvatureSummary =
             fail
                 $"curvature: tolerance {o.Tolerance} and at most {o.MaxProducts} products for {o.Top} eigenpairs; wanted a tolerance above 0 and at least one product each"
 
-    /// <summary>Measures and tells the observer, number by number, so that what is done is kept when the rest is cancelled.</summary>
-    /// <param name="options">How much is measured, and how exactly.</param>
-    /// <param name="observer">Hears of every number.</param>
-    /// <param name="risk">The loss over the data.</param>
-    /// <param name="point">θ, M parameters.</param>
-    /// <exception cref="T:Hesse.HesseException">Options out of range, or a loss, gradient or product that is not finite.</exception>
-    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
-    /// <remarks>At most 3·MaxProducts + Probes·(Steps + 2) products, most of them with the Hessian, and one gradient of each row. The traces and norms of the
-    /// Hessian come from the moments of the density, which have no quadrature error.</remarks>
-    let measure (options: SummaryOptions) (observer: ISummaryObserver) (risk: EmpiricalRisk<'P>) (point: 'P) : unit =
+    let private measureIn
+        (stagesOf: EmpiricalRisk<'P> -> SummaryStages)
+        (options: SummaryOptions)
+        (observer: ISummaryObserver)
+        (risk: EmpiricalRisk<'P>)
+        (point: 'P)
+        : unit =
         let m = Tree.leaves point |> Array.sumBy _.Size
         check options m
+        let stages = stagesOf risk
+        let number name work = stages.Run name StageCodec.number work
+        let estimate name work = stages.Run name StageCodec.estimate work
+
+        if stages.Known > 0 then
+            observer.Progress $"resumed: {stages.Known} stages are there"
+
         let risk = EmpiricalRisk.withOptions (fun o -> { o with Cancellation = options.Cancellation }) risk
         let key i = Random.fold i options.Key
 
         observer.Progress "loss and gradient"
-        let loss, seconds = clock (fun () -> EmpiricalRisk.value risk point)
+        let loss, seconds = number "loss" (fun () -> EmpiricalRisk.value risk point)
         observer.Measured(computed "loss" "L(θ)" loss seconds)
-        let gradient, seconds = clock (fun () -> EmpiricalRisk.gradient risk point)
-        let length = float (TensorPrimitives.Norm(ReadOnlySpan<float> gradient))
+
+        let length, seconds =
+            number "gradient norm" (fun () ->
+                float (TensorPrimitives.Norm(ReadOnlySpan<float>(EmpiricalRisk.gradient risk point))))
+
         observer.Measured(computed "gradient norm" "‖∇L‖" length seconds)
 
         observer.Progress "gradients of single rows"
@@ -177,7 +178,9 @@ module CurvatureSummary =
         let rows =
             EmpiricalRisk.withOptions (fun o -> { o with Chunk = max 1 (min o.Chunk (MostGradientNumbers / m)) }) risk
 
-        let scale, seconds = clock (fun () -> GradientSignal.noiseScale (GradientCovariance.moments rows point))
+        let scale, seconds =
+            number "noise scale" (fun () -> GradientSignal.noiseScale (GradientCovariance.moments rows point))
+
         observer.Measured(computed "noise scale" "tr Cov(g) / ‖E g‖²" scale seconds)
 
         let hessian, gaussNewton = Curvature.hessian risk point, Curvature.gaussNewton risk point
@@ -198,7 +201,7 @@ module CurvatureSummary =
                     Cancellation = options.Cancellation
             }
 
-            clock (fun () -> Eigenpairs.compute options operator)
+            stages.Run what StageCodec.eigenpairs (fun () -> Eigenpairs.compute options operator)
 
         let leading, seconds = eigenpairs "largest eigenvalues of H" 1 options.Top SpectrumPart.Largest hessian
         observer.Leading leading
@@ -217,15 +220,25 @@ module CurvatureSummary =
         )
 
         observer.Progress $"density of H: {options.Probes} probes of {options.Steps} steps"
+        let spent = ref 0.0
 
-        let density, seconds =
-            clock (fun () -> SpectralDensity.estimate hessian (key 4) options.Probes options.Steps)
+        let density =
+            SpectralDensity.estimateBy
+                (fun first rules ->
+                    observer.Progress $"density of H: {first} of {options.Probes} probes done"
+                    let rules, seconds = stages.Run $"density {first}" StageCodec.rules rules
+                    spent.Value <- spent.Value + seconds
+                    rules)
+                hessian
+                (key 4)
+                options.Probes
+                options.Steps
 
         observer.Density density
         let size = float m
         let trace = Estimate.affine size 0.0 (SpectralDensity.moment 1 density)
         let squares = Estimate.affine size 0.0 (SpectralDensity.moment 2 density)
-        observer.Measured(estimated "trace" "tr H" trace density.Products seconds)
+        observer.Measured(estimated "trace" "tr H" trace density.Products spent.Value)
 
         let root (e: Estimate) = Estimate.map (fun x -> sqrt (max 0.0 x)) (fun x -> 0.5 / sqrt (max Double.Epsilon x)) e
         let whole = root squares
@@ -243,7 +256,7 @@ module CurvatureSummary =
         observer.Progress "Gauss-Newton and functional part"
 
         let part name symbol i operator =
-            let e, seconds = clock (fun () -> SpectralSum.frobenius operator (key i) options.Probes)
+            let e, seconds = estimate name (fun () -> SpectralSum.frobenius operator (key i) options.Probes)
             observer.Measured(estimated name symbol e options.Probes seconds)
             e
 
@@ -252,7 +265,8 @@ module CurvatureSummary =
         observer.Measured(quotient "Gauss-Newton share" "‖G‖_F / ‖H‖_F" convexNorm whole)
         observer.Measured(quotient "functional share" "‖H − G‖_F / ‖H‖_F" restNorm whole)
 
-        let convexTrace, seconds = clock (fun () -> Trace.hutchinson gaussNewton (key 7) options.Probes)
+        let convexTrace, seconds =
+            estimate "trace, Gauss-Newton" (fun () -> Trace.hutchinson gaussNewton (key 7) options.Probes)
 
         observer.Measured(estimated "trace, Gauss-Newton" "tr G" convexTrace options.Probes seconds)
 
@@ -262,8 +276,56 @@ module CurvatureSummary =
         observer.Measured(quotient "effective rank, Gauss-Newton" "tr G / λ_max(G)" convexTrace highest)
 
         if convexNorm.Value > 0.0 then
-            let ratio, seconds = clock (fun () -> SpectralSum.participationRatio gaussNewton (key 8) options.Probes)
+            let ratio, seconds =
+                estimate "participation ratio" (fun () ->
+                    SpectralSum.participationRatio gaussNewton (key 8) options.Probes)
 
             observer.Measured(
                 estimated "participation ratio, Gauss-Newton" "(tr G)² / tr G²" ratio options.Probes seconds
             )
+
+    /// <summary>Measures and tells the observer, number by number, so that what is done is kept when the rest is cancelled.</summary>
+    /// <param name="options">How much is measured, and how exactly.</param>
+    /// <param name="observer">Hears of every number.</param>
+    /// <param name="risk">The loss over the data.</param>
+    /// <param name="point">θ, M parameters.</param>
+    /// <exception cref="T:Hesse.HesseException">Options out of range, or a loss, gradient or product that is not finite.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    /// <remarks>At most 3·MaxProducts + Probes·(Steps + 2) products, most of them with the Hessian, and one gradient of each row. The traces and norms of the
+    /// Hessian come from the moments of the density, which have no quadrature error.</remarks>
+    let measure (options: SummaryOptions) (observer: ISummaryObserver) (risk: EmpiricalRisk<'P>) (point: 'P) : unit =
+        measureIn (fun _ -> SummaryStages.None) options observer risk point
+
+    /// <summary>As <c>measure</c>, and keeps every finished stage in a file: each search for eigenpairs, each group of probes of the density, each
+    /// trace and norm. A summary that was cancelled, or whose process ended, goes on there with the same random numbers: its numbers are those of one that
+    /// was not, up to the rounding of what is left.</summary>
+    /// <param name="checkpoint">The file, and whether its stages are taken.</param>
+    /// <param name="options">How much is measured, and how exactly.</param>
+    /// <param name="observer">Hears of every number, also of those that are in the file.</param>
+    /// <param name="risk">The loss over the data.</param>
+    /// <param name="point">θ, M parameters.</param>
+    /// <exception cref="T:Hesse.HesseException">The file is of other data, weights or options, and the message says which; it is damaged, or cannot be
+    /// written; else as for <c>measure</c>.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    /// <remarks>The file holds the eigenvectors: (Top + 2)·M numbers, written after each stage.</remarks>
+    let measureKept
+        (checkpoint: SummaryCheckpoint)
+        (options: SummaryOptions)
+        (observer: ISummaryObserver)
+        (risk: EmpiricalRisk<'P>)
+        (point: 'P)
+        : unit =
+        let numbers = [
+            "eigenpairs", float options.Top
+            "tolerance", options.Tolerance
+            "most products", float options.MaxProducts
+            "probes", float options.Probes
+            "steps", float options.Steps
+            for i, word in Array.indexed (options.Key.Words.toArray ()) do
+                $"key word {i}", word
+        ]
+
+        let stagesOf risk =
+            SummaryStages.start checkpoint (SummaryStages.identity checkpoint.Settings numbers risk point)
+
+        measureIn stagesOf options observer risk point

@@ -104,11 +104,15 @@ module ModelCurvature =
 
     /// <summary>Reads model and data and checks that they belong together.</summary>
     /// <param name="request">What is asked for.</param>
+    /// <param name="checkpoint">The file that keeps finished stages (<c>SummaryCheckpoint</c>); null or empty for none.</param>
+    /// <param name="resume">Whether the stages in it are taken.</param>
     /// <param name="cancellation">Ends the measurement between two products.</param>
     /// <returns>What is known at once, and the measurement, which tells the observer what it finds.</returns>
     /// <exception cref="T:Hesse.HesseException">Files, shapes, numbers or options do not fit; the message says what to do.</exception>
     let prepare
         (request: ModelCurvatureRequest)
+        (checkpoint: string)
+        (resume: bool)
         (cancellation: CancellationToken)
         : struct (ModelCurvatureFacts * Action<ISummaryObserver>) =
         if request.Chunk < 1 then
@@ -188,8 +192,25 @@ module ModelCurvature =
 
             CurvatureSummary.check options facts.Parameters
 
-            struct (facts,
-                    Action<ISummaryObserver>(fun observer -> CurvatureSummary.measure options observer risk point))
+            let measure observer =
+                match given checkpoint with
+                | None -> CurvatureSummary.measure options observer risk point
+                | Some path ->
+                    let settings = [
+                        "model", architecture
+                        "activation", activation
+                        "loss", request.Loss
+                        "Hesse", string (typeof<SummaryOptions>.Assembly.GetName().Version)
+                    ]
+
+                    CurvatureSummary.measureKept
+                        { Path = path; Resume = resume; Settings = settings }
+                        options
+                        observer
+                        risk
+                        point
+
+            struct (facts, Action<ISummaryObserver> measure)
 
         let hints = CnnHints.parse request.Image request.Pool request.Pooling request.Padding
 

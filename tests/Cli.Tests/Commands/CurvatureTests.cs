@@ -40,7 +40,7 @@ public class CurvatureTests
         Assert.Contains("λ_max(H)", outcome.Out);
         Assert.Contains("density of the eigenvalues", outcome.Out);
         Assert.Contains("largest eigenvalues of H", outcome.Error);
-        Assert.Equal(["curvature.html", "curvature.json"], host.Files("out"));
+        Assert.Equal(["curvature.checkpoint.safetensors", "curvature.html", "curvature.json"], host.Files("out"));
 
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(host.File("out", "curvature.json")));
         JsonElement root = json.RootElement;
@@ -113,6 +113,60 @@ public class CurvatureTests
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(host.File("out", "curvature.json")));
         Assert.False(json.RootElement.GetProperty("complete").GetBoolean());
         Assert.Contains("Interrupted", File.ReadAllText(host.File("out", "curvature.html")));
+    }
+
+    [Fact]
+    public void AnInterruptedRunGoesOnWithResume()
+    {
+        using TestHost host = WithModel();
+        const string Line = "curvature model.npz --data digits.csv --no-plotly --out ";
+        Assert.Equal(ExitCode.Success, host.Run(Line + "whole" + Quick).Code);
+        using var source = new CancellationTokenSource();
+        host.OnError = text =>
+        {
+            if (text.StartsWith("smallest eigenvalue of H", StringComparison.Ordinal))
+            {
+                source.Cancel();
+            }
+        };
+        Outcome interrupted = host.Run(Line + "out" + Quick, source.Token);
+        host.OnError = null;
+        Assert.Equal(ExitCode.Interrupted, interrupted.Code);
+        Assert.Contains("go on with --resume", interrupted.Error);
+        Assert.True(File.Exists(host.File("out", "curvature.checkpoint.safetensors")));
+
+        Outcome resumed = host.Run(Line + "out --resume" + Quick);
+        Assert.Equal(ExitCode.Success, resumed.Code);
+        Assert.Contains("resumed: 4 stages are there", resumed.Error);
+        Assert.DoesNotContain("largest eigenvalues of H", resumed.Error);
+        Assert.All(
+            Values("whole").Zip(Values("out")),
+            pair => Assert.True(
+                (pair.First is null && pair.Second is null) || Math.Abs(pair.First!.Value - pair.Second!.Value) <= 1e-6 * (1e-3 + Math.Abs(pair.First.Value))));
+
+        // All is there: nothing is measured again.
+        Outcome again = host.Run(Line + "out --resume" + Quick);
+        Assert.Equal(ExitCode.Success, again.Code);
+        Assert.Equal(resumed.Out, again.Out);
+        Assert.DoesNotContain("eigenvalue of", again.Error);
+        string before = File.ReadAllText(host.File("out", "curvature.json"));
+        string line = host.Run(Line + "out --resume" + Quick.Replace("--probes 3", "--probes 5", StringComparison.Ordinal)).OneLine(ExitCode.BadInput);
+        Assert.Contains("cannot resume", line);
+        Assert.Contains("probes 3, not 5", line);
+        File.WriteAllLines(host.File("digits.csv"), File.ReadAllLines(host.File("digits.csv")).Reverse());
+        Assert.Contains("was made with other data;", host.Run(Line + "out --resume" + Quick).OneLine(ExitCode.BadInput));
+        Assert.Equal(before, File.ReadAllText(host.File("out", "curvature.json")));
+
+        double?[] Values(string folder)
+        {
+            using JsonDocument json = JsonDocument.Parse(File.ReadAllText(host.File(folder, "curvature.json")));
+            return
+            [
+                .. json.RootElement.GetProperty("measurements").EnumerateArray()
+                    .SelectMany(m => new[] { m.GetProperty("value"), m.GetProperty("lower"), m.GetProperty("upper") })
+                    .Select(v => v.ValueKind == JsonValueKind.Null ? (double?)null : v.GetDouble()),
+            ];
+        }
     }
 
     [Theory]

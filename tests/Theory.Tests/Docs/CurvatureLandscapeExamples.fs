@@ -185,3 +185,26 @@ let ``convolutional networks from files`` () =
     let risk = EmpiricalRisk.create (Cnn.apply found Tensor.relu) Losses.crossEntropy inputs targets
     holds ((Curvature.hessian risk file.Weights).Size = Cnn.parameterCount shape)
     Directory.Delete(folder, true)
+
+[<Fact>]
+let ``a summary that goes on`` () =
+    let path = Path.Combine(Directory.CreateTempSubdirectory("hesse-docs").FullName, "stages.safetensors")
+    let options = { SummaryOptions.Default with Top = 2; Probes = 4; Steps = 8 }
+
+    let observed (found: ResizeArray<float>) = {
+        new ISummaryObserver with
+            member _.Measured measurement = found.Add measurement.Value
+            member _.Leading _ = ()
+            member _.Density _ = ()
+            member _.Progress _ = ()
+    }
+
+    let measure resume =
+        let found = ResizeArray<float>()
+        let checkpoint = { Path = path; Resume = resume; Settings = [ "model", "tanh" ] }
+        CurvatureSummary.measureKept checkpoint options (observed found) risk layers
+        List.ofSeq found
+
+    // The second one takes every number from the file.
+    holds (measure false = measure true)
+    Directory.Delete(Path.GetDirectoryName path, true)

@@ -105,6 +105,8 @@ let ``images of an IDX file with more rows than columns, packed, are trained on 
                     Steps = 4
                     Seed = 1
                 }
+                null
+                false
                 CancellationToken.None
 
         Assert.StartsWith("1×6×4, 3×3 convolutions to 2", facts.Architecture)

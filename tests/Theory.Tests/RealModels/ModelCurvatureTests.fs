@@ -38,7 +38,7 @@ let private withModel (check: ModelCurvatureRequest -> unit) =
         check request)
 
 let private facts request =
-    let struct (facts, _) = ModelCurvature.prepare request CancellationToken.None
+    let struct (facts, _) = ModelCurvature.prepare request null false CancellationToken.None
     facts
 
 let private loss request =
@@ -55,7 +55,7 @@ let private loss request =
             member _.Progress _ = ()
     }
 
-    let struct (_, measure) = ModelCurvature.prepare request CancellationToken.None
+    let struct (_, measure) = ModelCurvature.prepare request null false CancellationToken.None
     measure.Invoke observer
     value
 
@@ -132,7 +132,11 @@ let ``a convolutional network is measured as the operators measure it`` () =
         }
 
         let struct (_, measure) =
-            ModelCurvature.prepare { request with Tolerance = 1e-9; MaxProducts = 2000 } CancellationToken.None
+            ModelCurvature.prepare
+                { request with Tolerance = 1e-9; MaxProducts = 2000 }
+                null
+                false
+                CancellationToken.None
 
         measure.Invoke observer
         let near (a: float) (b: float) = Assert.True(abs (a - b) <= 1e-7 * abs a, $"{a} {b}")
