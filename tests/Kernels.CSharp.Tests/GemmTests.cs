@@ -66,7 +66,7 @@ public sealed unsafe class GemmTests
             {
                 fixed (double* pa = a, pb = b, pw = whole, ps = share)
                 {
-                    ManagedGemm.Multiply(transA, transB, m, n, k, pa, transA ? m : k, pb, transB ? k : n, pw, n);
+                    ManagedGemm.Multiply(transA, transB, m, n, k, pa, transA ? m : k, pb, transB ? k : n, pw, n, true);
                     Gemm.Run(transA, transB, m, n, k, pa, transA ? m : k, pb, transB ? k : n, ps, n, true);
                 }
 
