@@ -3,12 +3,14 @@ namespace Hesse
 open System
 open Hesse.Kernels
 
-/// A compiled graph: values of its variables in, values of its outputs out.
+/// A compiled graph: values of its variables in, values of its outputs out. Float32 values that are packed stand in the caller's arrays
+/// as they stand in a plan, two in the place of one float64; others are widened there.
 [<Sealed>]
-type internal Program(passes: Passes, variables: Node[], outputs: Node[]) =
+type internal Program
+    (passes: Passes, variables: Node[], outputs: Node[], packedVariables: bool[], packedOutputs: bool[]) =
     let plan =
         let outputs = if passes.Trimming then Trim.apply outputs else outputs
-        let spec = Lower.spec passes variables outputs
+        let spec = Lower.specOf passes variables packedVariables outputs packedOutputs
 
         match passes.Sharing with
         | Sharing.WherePays -> Plan spec
@@ -16,25 +18,39 @@ type internal Program(passes: Passes, variables: Node[], outputs: Node[]) =
         | Sharing.Off -> Plan(spec, 1, false)
 
     let shapes = outputs |> Array.map (fun o -> o.Shape)
-    let lengths = shapes |> Array.map (Shape.length "compile")
+    let lengths = Array.map2 Program.Room packedOutputs outputs
+
+    new(passes, variables: Node[], outputs: Node[]) =
+        Program(passes, variables, outputs, Array.zeroCreate variables.Length, Array.zeroCreate outputs.Length)
 
     new(variables, outputs) = Program(Passes.standard, variables, outputs)
 
+    /// Length of the array of a node's value.
+    static member Room (isPacked: bool) (node: Node) : int =
+        int (Lower.room isPacked (int64 (Shape.length "compile" node.Shape)))
+
     member _.Plan = plan
 
-    /// Runs the plan on concrete nodes.
-    member _.Run(values: Node[]) : Node[] =
+    /// Runs the plan on arrays.
+    member _.RunOn(inputs: double[][]) : Node[] =
         let results = lengths |> Array.map ResultMemory.Take
-        plan.Run(values |> Array.map (fun v -> v.Data), results)
+        plan.Run(inputs, results)
         Array.map3 (fun (o: Node) shape data -> Graph.constantOf o.DType shape data) outputs shapes results
 
-    /// Runs the plan of one output on concrete nodes and writes its value into an array of the right length.
-    member _.RunInto(values: Node[], target: double[]) : unit =
+    /// Runs the plan of one output on arrays and writes its value into an array of the right length.
+    member _.RunOnInto(operation: string, inputs: double[][], target: double[]) : unit =
         if target.Length <> lengths[0] then
             Shape.fail
-                $"compileInto: the result of shape {Shape.show shapes[0]} has {lengths[0]} elements, the array {target.Length}; give an array of that length"
+                $"{operation}: the result of shape {Shape.show shapes[0]} has {lengths[0]} elements, the array {target.Length}; give an array of that length"
 
-        plan.Run(values |> Array.map (fun v -> v.Data), [| target |])
+        plan.Run(inputs, [| target |])
+
+    /// Runs the plan on concrete nodes.
+    member p.Run(values: Node[]) : Node[] = p.RunOn(values |> Array.map (fun v -> v.Data))
+
+    /// Runs the plan of one output on concrete nodes and writes its value into an array of the right length.
+    member p.RunInto(values: Node[], target: double[]) : unit =
+        p.RunOnInto("compileInto", values |> Array.map (fun v -> v.Data), target)
 
 /// Evaluation of graphs at given values of their variables.
 module internal Executor =

@@ -8,7 +8,7 @@ open Hesse.Kernels
 /// From a graph to a plan: schedule, fused loops, buffers.
 module internal Lower =
     /// Doubles that a buffer takes.
-    let private room (isSingle: bool) (elements: int64) = if isSingle then (elements + 1L) / 2L else elements
+    let room (isSingle: bool) (elements: int64) = if isSingle then (elements + 1L) / 2L else elements
 
     /// The elements of a constant as they stand in the constant region: padded to whole cache lines.
     let private constantData (isSingle: bool) (data: double[]) : double[] =
@@ -35,8 +35,15 @@ module internal Lower =
             StepLabel(String.Join("·", nodes |> Seq.map (fun n -> n.Prim.Name) |> Seq.distinct), node.Shape)
         | _ -> StepLabel(node.Prim.Name, node.Shape)
 
-    /// The description of the plan that computes `outputs` from values of `variables`; the outputs depend on no other variable.
-    let spec (passes: Passes) (variables: Node[]) (outputs: Node[]) : PlanSpec =
+    /// The description of the plan that computes `outputs` from values of `variables`; the outputs depend on no other variable. Float32
+    /// values that are packed are float32 in the caller's arrays, others are float64 there.
+    let specOf
+        (passes: Passes)
+        (variables: Node[])
+        (packedVariables: bool[])
+        (outputs: Node[])
+        (packedOutputs: bool[])
+        : PlanSpec =
         let outputs = Erase.apply outputs
         let outputs = if passes.Contractions then Contractions.apply outputs else outputs
         let order = Graph.order 1L outputs |> Array.filter (fun n -> not (Graph.isVariable n))
@@ -85,8 +92,13 @@ module internal Lower =
             buffers.Add place.Buffer
             { place with Slot = offsets.Count - 1 }
 
-        for v in variables do
-            places[v] <- newSlot false 0L
+        let isPacked = HashSet<Node>(HashIdentity.Reference)
+
+        for nodes, packed in [ variables, packedVariables; outputs, packedOutputs ] do
+            Array.iter2 (fun node flag -> (flag && isPacked.Add node) |> ignore) nodes packed
+
+        for v, packed in Array.zip variables packedVariables do
+            places[v] <- newSlot packed 0L
 
         let newConstant isSingle (node: Node) =
             let place = newSlot isSingle (-1L - constantSize)
@@ -171,9 +183,9 @@ module internal Lower =
 
         let isDirect (o: Node) = not (o.IsConcrete || Graph.isVariable o || isView o) && occurrences[o.Id] = 1
 
-        let placeBeyond (size: int64) =
-            let place = newSlot false beyond
-            beyond <- beyond + max size 1L
+        let placeBeyond isSingle (size: int64) =
+            let place = newSlot isSingle beyond
+            beyond <- beyond + max (room isSingle size) 1L
             place
 
         let inputViews = List<InputView>()
@@ -203,7 +215,7 @@ module internal Lower =
                 places[node] <- slotWithin source from
             else
                 // Only the caller knows where a variable's array is.
-                let from = from + viewedFrom source.Slot
+                let from = (if source.IsSingle then from / 2L else from) + viewedFrom source.Slot
 
                 if from = 0L then
                     places[node] <- { source with Slot = source.Buffer }
@@ -226,8 +238,8 @@ module internal Lower =
                             slotWithin whole berth.Offset
                         else
                             { whole with Berth = ValueSome berth }
-                    | _ when isOutput.Contains node && isDirect node && not node.IsFloat32 ->
-                        placeBeyond (Shape.size node.Shape)
+                    | _ when isOutput.Contains node && isDirect node && node.IsFloat32 = isPacked.Contains node ->
+                        placeBeyond node.IsFloat32 (Shape.size node.Shape)
                     | _ -> take node.IsFloat32 (Shape.size node.Shape)
 
         /// Copies of the parts that are not made in their place.
@@ -262,7 +274,7 @@ module internal Lower =
             match node.Prim.Lower with
             | Lowering.Steps _ when not (isView node) ->
                 for a in reads node do
-                    if Graph.isVariable (owner a) && a.IsFloat32 then
+                    if Graph.isVariable (owner a) && a.IsFloat32 && not (isPacked.Contains(owner a)) then
                         isNarrowed.Add(owner a) |> ignore
             | _ -> ()
 
@@ -345,25 +357,36 @@ module internal Lower =
                 if lastRead[a] = i && not a.IsConcrete && places[a].Buffer >= variables.Length then
                     release (offsets[places[a].Slot]))
 
-        // Float32 results are widened into the caller's arrays; those slots have no memory besides.
+        // Float32 results are widened into the caller's arrays, or put there as they are; those slots have no memory besides.
         let outputPlaces =
-            outputs
-            |> Array.map (fun o ->
+            Array.zip outputs packedOutputs
+            |> Array.map (fun (o, packed) ->
                 if o.IsConcrete then
-                    newConstant false o
+                    newConstant packed o
+                elif places[o].IsSingle = packed && (isDirect o || not packed) then
+                    places[o]
                 else
-                    match places[o] with
-                    | place when place.IsSingle ->
-                        let there = newSlot false 0L
+                    let place, there = places[o], newSlot packed 0L
+
+                    if place.IsSingle && packed then
+                        let strides = Shape.strides o.Shape
+                        steps.Add((CopyStep(o.Shape, place.Slot, 0L, strides, there.Slot, 0L, strides)).ToSingle())
+                    else
                         convert place there (Shape.size o.Shape)
-                        label (StepLabel("widen", o.Shape))
-                        there
-                    | place -> place)
+
+                    label (StepLabel((if packed then "pack" else "widen"), o.Shape))
+                    there)
 
         let outputSlots = outputPlaces |> Array.map (fun p -> p.Slot)
-        let outputSizes = outputs |> Array.map (fun o -> Shape.size o.Shape)
+
+        let outputSizes =
+            Array.map2 (fun packed (o: Node) -> room packed (Shape.size o.Shape)) packedOutputs outputs
         // What shares the buffer of a direct result goes with it; a float32 result has a slot of its own for its widened numbers.
-        let direct = outputs |> Array.map (fun o -> not o.IsConcrete && (places[o].IsSingle || isDirect o))
+        let direct =
+            Array.map2
+                (fun packed (o: Node) -> not o.IsConcrete && (packed || places[o].IsSingle || isDirect o))
+                packedOutputs
+                outputs
 
         MemoryLimit.check
             passes.Memory
@@ -397,3 +420,7 @@ module internal Lower =
             outputViews,
             Labels = labels.ToArray()
         )
+
+    /// The plan that computes `outputs` from values of `variables`, all of them float64 in the caller's arrays.
+    let spec (passes: Passes) (variables: Node[]) (outputs: Node[]) : PlanSpec =
+        specOf passes variables (Array.zeroCreate variables.Length) outputs (Array.zeroCreate outputs.Length)

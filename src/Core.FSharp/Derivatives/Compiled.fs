@@ -6,15 +6,14 @@ open Hesse.Tracing
 
 /// Functions that are traced once and then run as plans.
 module internal Compiled =
-    /// What a plan is for: argument trees whose shapes, precisions and everything else in them are these. The plan is none when the function
-    /// uses a variable of a surrounding transformation.
+    /// What was made for argument trees whose shapes, precisions and everything else in them are these.
     [<Sealed>]
-    type private Entry<'Y>(leaves: List<Tensor>, statics: List<obj>, plan: (Program * (Node[] -> 'Y)) voption) =
+    type private Entry<'M>(leaves: List<Tensor>, statics: List<obj>, made: 'M) =
         let shapes = leaves |> Seq.map (fun t -> t.Node.Shape) |> Seq.toArray
         let dtypes = leaves |> Seq.map (fun t -> t.Node.DType) |> Seq.toArray
         let statics = statics.ToArray()
 
-        member _.Plan = plan
+        member _.Made = made
 
         member _.Fits(leaves: List<Tensor>, others: List<obj>) =
             let mutable fits = leaves.Count = shapes.Length && others.Count = statics.Length
@@ -45,43 +44,45 @@ module internal Compiled =
 
         hash.ToHashCode()
 
-    /// The plan for concrete arguments of a structure, made at the first call; none if the function uses a variable from outside.
-    let private planner (f: 'X -> 'Y) : 'X -> List<Tensor> -> List<obj> -> (Program * (Node[] -> 'Y)) voption =
-        let plans = Dictionary<int, List<Entry<'Y>>>()
+    /// What is made for arguments of a structure, at the first call with that structure.
+    let perStructure (make: 'X -> 'M) : 'X -> List<Tensor> -> List<obj> -> 'M =
+        let table = Dictionary<int, List<Entry<'M>>>()
 
-        let build (x: 'X) =
+        fun x leaves statics ->
+            let key = hash leaves statics
+
+            lock table (fun () ->
+                match table.TryGetValue key with
+                | true, _ -> ()
+                | _ -> table[key] <- List()
+
+                let entries = table[key]
+
+                match entries.FindIndex(fun e -> e.Fits(leaves, statics)) with
+                | -1 ->
+                    let made = make x
+                    entries.Add(Entry(leaves, statics, made))
+                    made
+                | i -> entries[i].Made)
+
+    /// The plan for concrete arguments of a structure; none if the function uses a variable of a surrounding transformation.
+    let private planner (f: 'X -> 'Y) : 'X -> List<Tensor> -> List<obj> -> (Program * (Node[] -> 'Y)) voption =
+        perStructure (fun x ->
             let t = trace f x
 
             if Executor.isClosed t.Variables t.Outputs then
                 ValueSome(Program(t.Variables, t.Outputs), t.Result)
             else
-                ValueNone
+                ValueNone)
 
-        fun x leaves statics ->
-            let key = hash leaves statics
-
-            lock plans (fun () ->
-                match plans.TryGetValue key with
-                | true, _ -> ()
-                | _ -> plans[key] <- List()
-
-                let entries = plans[key]
-
-                match entries.FindIndex(fun e -> e.Fits(leaves, statics)) with
-                | -1 ->
-                    let plan = build x
-                    entries.Add(Entry(leaves, statics, plan))
-                    plan
-                | i -> entries[i].Plan)
-
-    let private collect (x: 'X) : struct (List<Tensor> * List<obj>) =
+    let collect (x: 'X) : struct (List<Tensor> * List<obj>) =
         let leaves, statics = List<Tensor>(8), List<obj>(8)
         Tree.collect x leaves statics
         struct (leaves, statics)
 
-    let private areConcrete (leaves: List<Tensor>) = leaves.TrueForAll(fun t -> t.IsConcrete)
+    let areConcrete (leaves: List<Tensor>) = leaves.TrueForAll(fun t -> t.IsConcrete)
 
-    let private nodesOf (leaves: List<Tensor>) : Node[] =
+    let nodesOf (leaves: List<Tensor>) : Node[] =
         let nodes = Array.zeroCreate leaves.Count
 
         for i in 0 .. nodes.Length - 1 do
