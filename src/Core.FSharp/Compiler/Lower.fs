@@ -92,10 +92,10 @@ module internal Lower =
             buffers.Add place.Buffer
             { place with Slot = offsets.Count - 1 }
 
-        let isPacked = HashSet<Node>(HashIdentity.Reference)
+        let packedOf nodes flags =
+            HashSet<Node>(Array.zip nodes flags |> Array.filter snd |> Array.map fst, HashIdentity.Reference)
 
-        for nodes, packed in [ variables, packedVariables; outputs, packedOutputs ] do
-            Array.iter2 (fun node flag -> (flag && isPacked.Add node) |> ignore) nodes packed
+        let packedInputs, packedResults = packedOf variables packedVariables, packedOf outputs packedOutputs
 
         for v, packed in Array.zip variables packedVariables do
             places[v] <- newSlot packed 0L
@@ -238,7 +238,7 @@ module internal Lower =
                             slotWithin whole berth.Offset
                         else
                             { whole with Berth = ValueSome berth }
-                    | _ when isOutput.Contains node && isDirect node && node.IsFloat32 = isPacked.Contains node ->
+                    | _ when isOutput.Contains node && isDirect node && node.IsFloat32 = packedResults.Contains node ->
                         placeBeyond node.IsFloat32 (Shape.size node.Shape)
                     | _ -> take node.IsFloat32 (Shape.size node.Shape)
 
@@ -274,7 +274,7 @@ module internal Lower =
             match node.Prim.Lower with
             | Lowering.Steps _ when not (isView node) ->
                 for a in reads node do
-                    if Graph.isVariable (owner a) && a.IsFloat32 && not (isPacked.Contains(owner a)) then
+                    if Graph.isVariable (owner a) && a.IsFloat32 && not (packedInputs.Contains(owner a)) then
                         isNarrowed.Add(owner a) |> ignore
             | _ -> ()
 

@@ -1,6 +1,8 @@
 /// What is kept between the two stages of a computation.
 module Hesse.Tests.Compiler.StagingTests
 
+open System
+open System.Runtime.InteropServices
 open Hesse
 open Hesse.Tests
 open Xunit
@@ -74,3 +76,31 @@ let ``the stages share the work of a computation`` () =
     let whole = Program(t.Variables, t.Outputs).Plan
     let program = StagedProgram([| t.Variables[0] |], [| t.Variables[1] |], t.Outputs)
     Assert.Equal(whole.Flops, program.First.Flops + program.Second.Flops)
+
+[<Fact>]
+let ``the first stage makes the values that are kept, float32 ones as such`` () =
+    for convert in [ id; Tensor.toFloat32 ] do
+        let a = convert a
+
+        let f (a: Tensor) (b: Tensor) =
+            let h = Tensor.tanh (Tensor.matmul a (Tensor.transpose a))
+
+            Tensor.matmul h (Tensor.matmul (a * Tensor.sumAxis 0 (Tensor.exp a)) (Tensor.transpose b))
+            * Tensor.matmul h h
+
+        let t = Tracing.trace (fun (a, b) -> f a b) (a, convert b)
+        let program = StagedProgram([| t.Variables[0] |], [| t.Variables[1] |], t.Outputs)
+        let memory = program.Take()
+        program.Prepare([| a.Node |], memory)
+        let expected = Substitute.apply [| t.Variables[0] |] [| a.Node |] program.Kept
+        Assert.True(program.Kept.Length >= 3)
+
+        for node, value, numbers in Array.zip3 program.Kept expected memory do
+            let made =
+                if node.IsFloat32 then
+                    let singles = MemoryMarshal.Cast<float, float32>(Span<float> numbers).ToArray()
+                    Array.init value.Data.Length (fun i -> float singles[i])
+                else
+                    numbers
+
+            Check.arrays node.Prim.Name (if node.IsFloat32 then 1e-6 else 1e-14) value.Data made

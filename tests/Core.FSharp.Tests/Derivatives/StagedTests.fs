@@ -112,6 +112,19 @@ let ``results are the same bits whether values are kept or not`` () =
     Check.arrays "eager" 1e-12 (expected.toArray ()) once
 
 [<Fact>]
+let ``a Hessian-vector product in float32, small and shared by threads`` () =
+    for rows in [ 7; 32; 2048 ] do
+        let x, y = varied 40 [ rows; 12 ], varied 41 [ rows; 4 ]
+        let single = Array.map Tensor.toFloat32
+        let v = direction 5 parameters
+        let loss = TellingPrograms.crossEntropy (Tensor.toFloat32 x) (Tensor.toFloat32 y)
+        let staged = Diff.compileStaged (Diff.hvp loss) (single parameters)
+        let expected = Diff.hvp (TellingPrograms.crossEntropy x y) parameters v
+
+        for _ in 1..2 do
+            Check.trees $"{rows} rows" 2e-6 expected (staged (single v) |> Array.map Tensor.toFloat64)
+
+[<Fact>]
 let ``f is called once for each structure, whatever the first argument`` () =
     let mutable traces = 0
 
