@@ -4,7 +4,7 @@ open System
 open Hesse
 
 /// The operators of the curvature of a loss over a data set. A product takes the data in chunks: its memory is that of one chunk, whatever
-/// the number of rows. Vectors are raveled parameters (<c>Tree.ravel</c>), blocks by path come from <c>SubOperator.block</c>.
+/// the number of rows, and what <c>RiskOptions.Kept</c> allows for values that do not depend on the vector, which are computed in the first product alone. Vectors are raveled parameters (<c>Tree.ravel</c>), blocks by path come from <c>SubOperator.block</c>.
 [<RequireQualifiedAccess>]
 module Curvature =
     /// Directions in the precision of the parameters, as a tree of their structure.
@@ -26,17 +26,17 @@ module Curvature =
         (extra: Tensor)
         plan
         : Products =
-        let plan: ChunkPlan<'P> = plan
+        let plan: PointPlan<'P> = risk.At plan point extra
 
         {
             One =
                 fun v ->
                     let v = Tensor.create [ columns ] v
-                    risk.Sum rows weight (fun chunk -> plan.One point v chunk extra)
+                    risk.Sum rows weight (plan.One v)
             Many =
                 fun v count ->
                     let v = Tensor.create [ count; columns ] v
-                    risk.Sum (count * rows) weight (fun chunk -> plan.Many point v chunk extra)
+                    risk.Sum (count * rows) weight (plan.Many v)
         }
 
     /// A symmetric operator Σ weight · kernel over the chunks.
@@ -55,7 +55,8 @@ module Curvature =
     /// <summary>The Hessian ∇²L(θ) over the data set: forward over reverse in each chunk (Pearlmutter 1994).</summary>
     /// <param name="risk">The loss over the data.</param>
     /// <param name="point">θ, M parameters.</param>
-    /// <returns>A symmetric operator of size M; a product costs about four evaluations of the loss.</returns>
+    /// <returns>A symmetric operator of size M; a product costs about four evaluations of the loss, without what is kept of the first one (for a perceptron a
+    /// quarter of the matrix products, a third in the first layer).</returns>
     let hessian (risk: EmpiricalRisk<'P>) (point: 'P) : LinearOperator =
         symmetric "Hessian" risk point risk.Weight EmpiricalRisk.nothing (fun p v chunk _ ->
             raveled (Diff.hvp (risk.LossOf chunk) p (directions p v)))
@@ -141,7 +142,8 @@ module Curvature =
             |> Array.concat
             |> Tensor.create [ count; width ]
 
-        let nothing = EmpiricalRisk.nothing
+        let forward = risk.At forward point EmpiricalRisk.nothing
+        let backward = risk.At backward point EmpiricalRisk.nothing
         let one _ = 1.0
 
         LinearOperator(
@@ -153,18 +155,14 @@ module Curvature =
                 One =
                     fun v ->
                         let v = Tensor.create [ m ] v
-                        apply (fun chunk -> forward.One point v chunk nothing) 1
+                        apply (forward.One v) 1
                 Many =
                     fun v count ->
                         let v = Tensor.create [ count; m ] v
-                        apply (fun chunk -> forward.Many point v chunk nothing) count
+                        apply (forward.Many v) count
             },
             {
-                One =
-                    fun u ->
-                        risk.Sum m one (fun chunk -> backward.One point (Tensor.flatten (part u 1 chunk)) chunk nothing)
-                Many =
-                    fun u count ->
-                        risk.Sum (count * m) one (fun chunk -> backward.Many point (part u count chunk) chunk nothing)
+                One = fun u -> risk.Sum m one (fun chunk -> backward.One (Tensor.flatten (part u 1 chunk)) chunk)
+                Many = fun u count -> risk.Sum (count * m) one (fun chunk -> backward.Many (part u count chunk) chunk)
             }
         )

@@ -118,6 +118,80 @@ let ``progress is told after each chunk and a cancelled product ends between two
     Assert.Equal(5, steps.Count)
 
 [<Fact>]
+let ``products are the same bits whatever is kept`` () =
+    let keeping bytes =
+        risk classification (LossReduction.Mean, 3)
+        |> EmpiricalRisk.withOptions (fun o -> { o with Kept = bytes })
+
+    let point = classification.Point
+    let size = Tree.leaves point |> Array.sumBy _.Size
+    let one, many = normal 1 [ size ], normal 2 [ 2; size ]
+
+    for make in [ Curvature.hessian; Curvature.gaussNewton; Curvature.functional ] do
+        let products bytes =
+            let operator: LinearOperator = make (keeping bytes) point
+
+            [
+                for _ in 1..2 do
+                    operator.Apply one
+                    operator.ApplyRows many 2
+            ]
+
+        let expected = products 0L
+
+        for bytes in [ 1L; 700L; 1500L; 1L <<< 20 ] do
+            List.iter2 (fun (e: float[]) (a: float[]) -> Assert.Equal<float seq>(e, a)) expected (products bytes)
+
+[<Fact>]
+let ``an operator keeps no more bytes than it may`` () =
+    let risk = risk classification (LossReduction.Mean, 3)
+    let point = classification.Point
+    let size = Tree.leaves point |> Array.sumBy _.Size
+
+    let plan =
+        risk.Plan "kept" (fun p v chunk _ ->
+            Curvature.raveled (Diff.hvp (risk.LossOf chunk) p (Curvature.directions p v)))
+
+    let whole = PointPlan(plan, point, EmpiricalRisk.nothing, risk.Chunks, Int64.MaxValue)
+
+    let run (plan: PointPlan<_>) count =
+        let v = Tensor.create [ count; size ] (normal 1 [ count * size ])
+
+        for chunk in risk.Chunks do
+            plan.Many v chunk (Array.zeroCreate (count * size))
+
+    run whole 1
+    let each = whole.KeptBytes
+    Assert.True(each > 0L)
+    run whole 2
+    Assert.True(whole.KeptBytes > each)
+
+    // Room for all but a little: the last chunk is not kept; other numbers of vectors take the place of what is.
+    let tight = PointPlan(plan, point, EmpiricalRisk.nothing, risk.Chunks, each - 1L)
+
+    for count in [ 1; 1; 2; 1 ] do
+        run tight count
+        Assert.InRange(tight.KeptBytes, 1L, each - 1L)
+
+    let none = PointPlan(plan, point, EmpiricalRisk.nothing, risk.Chunks, 0L)
+    run none 1
+    Assert.Equal(0L, none.KeptBytes)
+
+    fails [ "-1 bytes to be kept; want at least 0" ] (fun () ->
+        EmpiricalRisk.withOptions (fun o -> { o with Kept = -1L }) risk |> ignore)
+
+[<Fact>]
+let ``in float32 the operators are near those in float64`` () =
+    let risk = risk classification (LossReduction.Mean, 3)
+    let point = classification.Point
+    let single = Tree.map Tensor.toFloat32 point
+    let v = normal 1 [ Tree.leaves point |> Array.sumBy _.Size ]
+    let near (e: float[]) (a: float[]) = Assert.True(Vectors.norm (Array.map2 (-) e a) < 1e-5 * Vectors.norm e)
+
+    for make in [ Curvature.hessian; Curvature.gaussNewton ] do
+        near ((make risk point).Apply v) ((make (EmpiricalRisk.toFloat32 risk) single).Apply v)
+
+[<Fact>]
 let ``the model is traced once for each size of chunk, whatever the number of products and points`` () =
     let mutable traces = 0
 
