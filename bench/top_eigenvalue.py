@@ -1,6 +1,7 @@
-"""PyTorch's side of the top eigenvalue: so many Hessian-vector products of a network by double backward, in the fastest form.
+"""PyTorch's side of the top eigenvalue: so many Hessian-vector products of a network by double backward, in the fastest form
+and in one precision.
 
-usage: top_eigenvalue.py FOLDER PRODUCTS
+usage: top_eigenvalue.py FOLDER PRODUCTS float64|float32
 
 Reads x, y, v and the parameters p0, p1, … as raw float64 from FOLDER. The forms keep the graph of the gradient, so that a product is one
 backward pass, for the rows in one or in several chunks, or build it for every product; each with one and with all threads. All are tried
@@ -19,15 +20,14 @@ try:
 except ImportError:
     sys.exit(1)
 
-torch.set_default_dtype(torch.float64)
-
 
 def read(folder, name):
-    return torch.from_numpy(numpy.fromfile(os.path.join(folder, name + ".f64")))
+    return torch.from_numpy(numpy.fromfile(os.path.join(folder, name + ".f64"))).to(torch.get_default_dtype())
 
 
 def main():
     folder, products = sys.argv[1], int(sys.argv[2])
+    torch.set_default_dtype({"float64": torch.float64, "float32": torch.float32}[sys.argv[3]])
     with open(os.path.join(folder, "widths.txt"), encoding="utf-8") as file:
         widths = [int(w) for w in file.read().split()]
     x, y = read(folder, "x").reshape(-1, widths[0]), read(folder, "y").reshape(-1, widths[-1])

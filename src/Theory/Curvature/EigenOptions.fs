@@ -63,6 +63,9 @@ type EigenSolution = {
     Converged: bool
     /// Products with the operator, those of the final residuals included. Shift-invert counts the products with A alone.
     Products: int
+    /// Products with the cheaper operator of a search that ends with products with the operator itself (<c>Eigenpairs.computeMixed</c>); 0 for other
+    /// solvers. No residual rests on them.
+    SearchProducts: int
     /// How many times the basis was cut back (or, for LOBPCG and power iteration, the number of iterations).
     Restarts: int
     /// The key of the random vectors.

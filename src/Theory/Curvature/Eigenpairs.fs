@@ -32,6 +32,7 @@ module Eigenpairs =
             Pairs = arrange pairs
             Converged = pairs |> Array.forall (fun p -> p.Residual <= options.Tolerance * max scale Double.Epsilon)
             Products = products + count
+            SearchProducts = 0
             Restarts = restarts
             Key = options.Key
         }
@@ -74,6 +75,88 @@ module Eigenpairs =
             outcome.Products
             outcome.Restarts
             (EigenCommon.order options.Part)
+
+    /// Sums of vectors, as many as a block has: their Krylov space finds each of them again.
+    let private gathered (block: int) (vectors: float[][]) : float[][] =
+        let sums = vectors |> Array.truncate block |> Array.map Array.copy
+
+        for i in sums.Length .. vectors.Length - 1 do
+            Vectors.addScaled 1.0 vectors[i] sums[i % block]
+
+        sums
+
+    /// <summary>Eigenpairs at the ends of the spectrum, searched with a cheaper operator that is nearly A, such as A in float32, and certified
+    /// with A. Where the search was not exact enough, Lanczos goes on with A from what it found.</summary>
+    /// <param name="options">As for <c>compute</c>; MaxProducts bounds both kinds of products together.</param>
+    /// <param name="search">Ã ≈ A, symmetric, of size M: for a loss, the operator of <c>EmpiricalRisk.toFloat32</c>.</param>
+    /// <param name="operator">A, symmetric, of size M.</param>
+    /// <returns>The pairs. Values and residuals are from products with A, whatever the search did, so the intervals θ ± r hold as for <c>compute</c>;
+    /// the gaps are 0, not known, unless Lanczos went on with A. Products are those with A, SearchProducts those with Ã.</returns>
+    /// <exception cref="T:Hesse.HesseException">As for <c>compute</c>, or the operators differ in size.</exception>
+    /// <exception cref="T:System.OperationCanceledException">It was cancelled.</exception>
+    /// <remarks>Count products with A if ‖(Ã − A) y‖ is below the tolerance (about 1e-6 of the largest eigenvalue in float32). That a found value is the
+    /// largest is as probable as the search makes it. Cost otherwise as for <c>compute</c>.</remarks>
+    let computeMixed (options: EigenOptions) (search: LinearOperator) (operator: LinearOperator) : EigenSolution =
+        if search.Size <> operator.Size then
+            Vectors.fail
+                $"Eigenpairs.computeMixed: the search operator has size {search.Size} and the operator {operator.Size}; give the same operator in two precisions"
+
+        let found =
+            RestartedLanczos.solve {
+                Name = "Eigenpairs.computeMixed"
+                Size = search.Size
+                Apply = Vectors.products search
+                Options = options
+            }
+
+        let certified =
+            let solution =
+                solution
+                    options
+                    operator
+                    found.Rows
+                    found.Count
+                    [||]
+                    found.Scale
+                    0
+                    found.Restarts
+                    (EigenCommon.order options.Part)
+
+            {
+                solution with
+                    SearchProducts = found.Products
+                    Pairs = solution.Pairs |> Array.map (fun p -> { p with Gap = 0.0 })
+            }
+
+        let spent = certified.Products + found.Products
+
+        if certified.Converged || options.MaxProducts - spent < options.Count then
+            certified
+        else
+            let worst (s: EigenSolution) = Array.max s.Residuals
+
+            let polished =
+                compute
+                    {
+                        options with
+                            Start = gathered options.Block certified.Vectors
+                            MaxProducts = options.MaxProducts - spent
+                            Progress = fun p -> options.Progress { p with Products = spent + p.Products }
+                    }
+                    operator
+
+            let better =
+                if polished.Converged || worst polished < worst certified then
+                    polished
+                else
+                    certified
+
+            {
+                better with
+                    Products = certified.Products + polished.Products
+                    SearchProducts = found.Products
+                    Restarts = certified.Restarts + polished.Restarts
+            }
 
     /// <summary>The largest eigenpairs, multiplicities included.</summary>
     /// <param name="operator">A, symmetric, of size M.</param>
@@ -204,6 +287,7 @@ module Eigenpairs =
             Pairs = pairs
             Converged = pairs |> Array.forall (fun p -> p.Residual <= options.Tolerance * scale)
             Products = products + block
+            SearchProducts = 0
             Restarts = iterations
             Key = options.Key
         }

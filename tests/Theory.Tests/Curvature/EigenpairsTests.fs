@@ -54,6 +54,78 @@ let ``every end of the spectrum, with restarts in little memory`` () =
         certified part operator expected solution
         Assert.True(solution.Restarts > 0, $"{part} without a restart")
 
+/// The operator with a symmetric error of about this size.
+let private inexact (error: float) (operator: LinearOperator) =
+    let n = operator.Size
+
+    let wrong (v: float[]) = Array.init n (fun i -> error * (sin (float (i * i)) * v[i] + 0.1 * v[n - 1 - i]))
+
+    LinearOperator.symmetric "inexact" n (fun v -> Array.map2 (+) (operator.Apply v) (wrong v))
+
+[<Fact>]
+let ``a search with a nearly equal operator is certified by one product for each pair`` () =
+    let operator = conjugated 1 mixed
+    let counted, counter = LinearOperator.counted operator
+
+    for part, expected in
+        [
+            SpectrumPart.Largest, mixed |> Array.sortDescending |> Array.truncate 3
+            SpectrumPart.Smallest, mixed |> Array.sort |> Array.truncate 3
+        ] do
+        let before = counter.Total
+        let wanted = { options 3 part with Tolerance = 1e-6 }
+        let solution = Eigenpairs.computeMixed wanted (inexact 1e-9 operator) counted
+        Assert.Equal(3L, counter.Total - before)
+        Assert.Equal(3, solution.Products)
+        Assert.InRange(solution.SearchProducts, 10, 200)
+        certified part operator expected solution
+        Assert.All(solution.Pairs, fun p -> Assert.Equal(0.0, p.Gap))
+
+[<Theory>]
+[<InlineData(1)>]
+[<InlineData(2)>]
+let ``where the search was not exact enough, Lanczos goes on with the operator itself`` block =
+    let operator = conjugated 1 mixed
+    let counted, counter = LinearOperator.counted operator
+    let wanted = { options 3 SpectrumPart.Largest with Block = block }
+    let solution = Eigenpairs.computeMixed wanted (inexact 1e-5 operator) counted
+    Assert.Equal(counter.Total, int64 solution.Products)
+    Assert.InRange(solution.Products, 6, (Eigenpairs.compute wanted operator).Products)
+    certified SpectrumPart.Largest operator (mixed |> Array.sortDescending |> Array.truncate 3) solution
+
+[<Fact>]
+let ``what the products do not suffice for is told, not hidden`` () =
+    let operator = conjugated 1 mixed
+    let wanted = { options 1 SpectrumPart.Largest with MaxProducts = 12 }
+    let solution = Eigenpairs.computeMixed wanted (inexact 0.5 operator) operator
+    Assert.False solution.Converged
+    let pair = solution.Pairs[0]
+    let rest = Array.map2 (fun a y -> a - pair.Value * y) (operator.Apply pair.Vector) pair.Vector
+    Assert.Equal(sqrt (dot rest rest), pair.Residual, 11)
+
+    let error =
+        Assert.Throws<HesseException>(fun () ->
+            Eigenpairs.computeMixed wanted (conjugated 1 [| 1.0; 2.0 |]) operator |> ignore)
+
+    Assert.Contains("the search operator has size 2 and the operator 150", error.Message)
+
+[<Fact>]
+let ``a Hessian searched in float32`` () =
+    let random seed shape = Random.normal (Random.key seed) shape
+    let point = Mlp.init (Random.key 2) 1.0 [ 6; 8; 3 ]
+    let labels = Tensor.oneHot 3 (Tensor.ofArray (Array.init 30 (fun i -> float (i * i % 3))))
+
+    let risk = EmpiricalRisk.create (Mlp.apply Tensor.tanh) Losses.crossEntropy (random 1 [ 30; 6 ]) labels
+
+    let operator = Curvature.hessian risk point
+    let search = Curvature.hessian (EmpiricalRisk.toFloat32 risk) (Tree.map Tensor.toFloat32 point)
+    let wanted = { options 1 SpectrumPart.Largest with Tolerance = 1e-5 }
+    let solution = Eigenpairs.computeMixed wanted search operator
+    Assert.Equal(1, solution.Products)
+    let expected = (Eigenpairs.compute (options 1 SpectrumPart.Largest) operator).Pairs[0].Value
+    Assert.Equal(expected, solution.Pairs[0].Value, 9)
+    Assert.True(solution.Converged)
+
 [<Theory>]
 [<InlineData(1)>]
 [<InlineData(3)>]
