@@ -102,6 +102,12 @@ internal static class Adapter
             f.Invoke(Tensor.Unwrap(x, nameof(x))).Invoke(target);
         };
 
+    /// <summary>A core function of two tensors in two stages, for C#.</summary>
+    /// <param name="f">Any function.</param>
+    /// <returns>The same function on facade tensors.</returns>
+    public static Func<Tensor, Func<Tensor, Tensor>> FromCoreStaged(FSharpFunc<CoreTensor, FSharpFunc<CoreTensor, CoreTensor>> f) =>
+        a => FromCore(f.Invoke(Tensor.Unwrap(a, nameof(a))));
+
     /// <summary>A core function between flattened trees, for C#.</summary>
     /// <typeparam name="TIn">The type of the argument.</typeparam>
     /// <typeparam name="TOut">The type of the result.</typeparam>

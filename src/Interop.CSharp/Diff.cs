@@ -277,6 +277,16 @@ public static partial class Diff
         return Adapter.FromCoreInto(CoreDiff.compileInto(Adapter.ToCore(f)));
     }
 
+    /// <summary>A function of two arguments that is compiled in two stages: what depends on the first alone is computed once and kept.</summary>
+    /// <param name="f">Built from tensor operations and transformations; called once per pair of shapes.</param>
+    /// <returns>A function of the first argument that gives the function of the second, which holds what was computed; safe to call from several threads.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    public static Func<Tensor, Func<Tensor, Tensor>> CompileStaged(Func<Tensor, Tensor, Tensor> f)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        return Adapter.FromCoreStaged(CoreDiff.compileStaged(Adapter.ToCore(f)));
+    }
+
     /// <summary>The plan that Compile makes for a function, as a table.</summary>
     /// <param name="f">From any shape to any shape.</param>
     /// <param name="x">An argument of the shape in question.</param>

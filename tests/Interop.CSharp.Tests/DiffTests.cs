@@ -103,6 +103,15 @@ public class DiffTests
     }
 
     [Fact]
+    public void CompileStagedKeepsWhatTheFirstArgumentDecides()
+    {
+        var product = Diff.CompileStaged((x, v) => Diff.Hvp(y => (y * y * y).Sum(), x, v));
+        var at = product(Tensor.FromArray(1.0, 2.0));
+        Assert.Equal([6.0, 0.0], at(Tensor.FromArray(1.0, 0.0)).ToArray());
+        Assert.Equal([0.0, 12.0], at(Tensor.FromArray(0.0, 1.0)).ToArray());
+    }
+
+    [Fact]
     public void CompileTracesOncePerShape()
     {
         var calls = 0;

@@ -45,7 +45,7 @@ public class SurfaceTests
     {
         string[] names =
         [
-            "BoundedWhile", "CheckFinite", "Checkpoint", "Compile", "CompileInto", "Cond", "ConjugateGradient", "CustomDerivative", "CustomPullback", "Derivative",
+            "BoundedWhile", "CheckFinite", "Checkpoint", "Compile", "CompileInto", "CompileStaged", "Cond", "ConjugateGradient", "CustomDerivative", "CustomPullback", "Derivative",
             "DerivativeTensor", "Directional", "Explain", "FixedPoint", "Grad", "Hessian", "HessianChunked", "Hvp", "ImplicitOptimum",
             "ImplicitRoot", "ImplicitRootMatrixFree", "Iterate", "JacFwd", "JacRev", "Jacobian", "Jet", "JetSeries", "Jvp", "Laplacian", "LaplacianAlong",
             "LaplacianTerms", "LaplacianWith", "LinearSolve", "LinearTranspose", "Linearize", "MixedJet", "NewtonRoot", "Plan", "Scan", "StochasticLaplacian",

@@ -62,19 +62,25 @@ module internal StageCodec =
         Encode =
             fun s ->
                 Array.concat [
-                    [| float s.Pairs.Length; ofBool s.Converged; float s.Products; float s.Restarts |]
+                    [|
+                        float s.Pairs.Length
+                        ofBool s.Converged
+                        float s.Products
+                        float s.SearchProducts
+                        float s.Restarts
+                    |]
                     s.Key.Words.toArray ()
                     yield! s.Pairs |> Array.map (fun p -> Array.append [| p.Value; p.Residual; p.Gap |] p.Vector)
                 ]
         Decode =
             fun a ->
                 let count = int a[0]
-                let length = (a.Length - 8) / max 1 count
+                let length = (a.Length - 9) / max 1 count
 
                 {
                     Pairs =
                         Array.init count (fun i ->
-                            let at = 8 + i * length
+                            let at = 9 + i * length
 
                             {
                                 Value = a[at]
@@ -84,8 +90,9 @@ module internal StageCodec =
                             })
                     Converged = a[1] > 0.0
                     Products = int a[2]
-                    Restarts = int a[3]
-                    Key = Random.ofWords (Tensor.ofArray a[4..7])
+                    SearchProducts = int a[3]
+                    Restarts = int a[4]
+                    Key = Random.ofWords (Tensor.ofArray a[5..8])
                 }
     }
 

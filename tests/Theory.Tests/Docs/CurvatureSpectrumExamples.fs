@@ -53,6 +53,16 @@ let ``a basis in a file`` () =
     holds (Array.forall2 (fun x y -> abs (x - y) < 1e-12) a.Values b.Values)
 
 [<Fact>]
+let ``a search in float32`` () =
+    let hessian = Curvature.hessian risk layers
+    let single = Curvature.hessian (EmpiricalRisk.toFloat32 risk) (Tree.map Tensor.toFloat32 layers)
+    let options = { Eigenpairs.defaults with Tolerance = 1e-5; Key = key }
+    let searched = Eigenpairs.computeMixed options single hessian
+    let exact = (Eigenpairs.compute options hessian).Pairs[0]
+    holds (searched.Converged && searched.Products = 1 && searched.SearchProducts > 1)
+    holds (abs (searched.Pairs[0].Value - exact.Value) <= searched.Pairs[0].Residual + exact.Residual)
+
+[<Fact>]
 let ``densities`` () =
     let hessian = Curvature.hessian risk layers
     let density = SpectralDensity.estimate hessian key 16 12
