@@ -171,16 +171,8 @@ type internal PointPlan<'P>(plan: ChunkPlan<'P>, point: 'P, extra: Tensor, chunk
 [<Sealed>]
 type EmpiricalRisk<'P>
     internal
-    (
-        model: 'P -> Tensor -> Tensor,
-        loss: Tensor -> Tensor -> Tensor,
-        inputs: Tensor,
-        targets: Tensor,
-        options: RiskOptions
-    ) =
-    let n = inputs.Shape[0]
-    // The tensors that were given are not held besides.
-    let chunks = DataChunk.Cut(options.Chunk, inputs, targets)
+    (model: 'P -> Tensor -> Tensor, loss: Tensor -> Tensor -> Tensor, chunks: DataChunk[], options: RiskOptions) =
+    let n = chunks |> Array.sumBy _.Count
     let plans = ConcurrentDictionary<string, ChunkPlan<'P>>()
 
     /// f, from parameters and inputs [c; …] to predictions [c; …].
@@ -275,7 +267,7 @@ module EmpiricalRisk =
         if options.Kept < 0L then
             fail $"{options.Kept} bytes to be kept; want at least 0, which keeps nothing"
 
-        EmpiricalRisk<'P>(model, loss, inputs, targets, options)
+        EmpiricalRisk<'P>(model, loss, DataChunk.Cut(options.Chunk, inputs, targets), options)
 
     /// <summary>A loss over a data set with the default options: chunks of 1,024 rows and a loss that averages over the rows.</summary>
     /// <param name="model">f(θ, x): parameters and inputs [c; …] to predictions [c; …], row by row.</param>
@@ -312,9 +304,13 @@ module EmpiricalRisk =
     /// <param name="risk">The loss over float64 data, with a model and a loss that fix no precision themselves.</param>
     /// <returns>The loss; its data is another copy.</returns>
     let toFloat32 (risk: EmpiricalRisk<'P>) : EmpiricalRisk<'P> =
-        let whole (part: DataChunk -> Tensor) = Tensor.toFloat32 (Tensor.concat 0 (risk.Chunks |> Array.map part))
+        let rounded (chunk: DataChunk) = {
+            chunk with
+                Inputs = Tensor.toFloat32 chunk.Inputs
+                Targets = Tensor.toFloat32 chunk.Targets
+        }
 
-        createWith risk.Options risk.Model risk.Loss (whole _.Inputs) (whole _.Targets)
+        EmpiricalRisk<'P>(risk.Model, risk.Loss, Array.map rounded risk.Chunks, risk.Options)
 
     let private scalarLoss (risk: EmpiricalRisk<'P>) (chunk: DataChunk) (point: 'P) =
         let value = risk.LossOf chunk point
