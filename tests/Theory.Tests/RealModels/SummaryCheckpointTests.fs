@@ -201,6 +201,7 @@ let ``results are kept without loss`` () =
         Pairs = [| pair 4.0; pair -0.0 |]
         Converged = true
         Products = 17
+        SearchProducts = 26
         Restarts = 2
         Key = Random.key 3
     }
