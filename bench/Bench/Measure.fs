@@ -41,21 +41,27 @@ let private time (repeats: int) (compute: unit -> Tensor[]) : float[] =
         compute () |> ignore
         Stopwatch.GetElapsedTime(start).TotalSeconds)
 
-/// Compiles, runs for so many seconds and at least twice, and gives the seconds of a call. The runtime compiles what is hot in steps that
+/// Compiles, runs for so many seconds and at least six times, and gives the seconds of a call. The runtime compiles what is hot in steps that
 /// take some tenths of a second in all, however short a call is, so no number of calls says that the code is hot.
 let warmUp (seconds: float) (compute: unit -> Tensor[]) : float =
     compute () |> ignore
     let clock = Stopwatch.StartNew()
     let times = ResizeArray<float>()
 
-    while times.Count < 2 || clock.Elapsed.TotalSeconds < seconds do
+    while times.Count < 6 || clock.Elapsed.TotalSeconds < seconds do
         times.AddRange(time 1 compute)
 
     median (times.ToArray()[times.Count / 2 ..])
 
 /// The fastest of some variants, hot, as a side.
 let fastest (variants: Variant list) : Variant * Side =
-    let variant, seconds = variants |> List.map (fun v -> v, warmUp 1.0 v.Compute) |> List.minBy snd
+    let timed = variants |> List.map (fun v -> v, warmUp 1.0 v.Compute)
+
+    if variants.Length > 1 then
+        for v, seconds in timed do
+            eprintfn $"  {v.Name}: {1000.0 * seconds:G3} ms"
+
+    let variant, seconds = List.minBy snd timed
 
     variant,
     {

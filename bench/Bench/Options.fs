@@ -52,7 +52,7 @@ module Options =
   --list         names of the rows and quotients
   --explain      the plans of the rows, without measuring
   --top-eigenvalue  only the certified top eigenvalue of a network of 269,322 parameters
-  --chunk N      rows it takes at once (default 1024; 0 for one plan over all rows)"
+  --chunk N      rows it takes at once (default 512; 0 for one plan over all rows)"
 
     let rec private read (options: Options) (arguments: string list) : Result<Options, string> =
         let table (t: Wanted) = { options with Tables = options.Tables @ [ t ] }

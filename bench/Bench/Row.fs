@@ -28,13 +28,6 @@ module Variant =
             Flops = fun () -> float (plan ()).Flops
         }
 
-    /// The function as it is, next to a compiled form of it, which lends it the count of operations.
-    let eager (f: 'X -> Tensor[]) (x: 'X) (compiled: Variant) : Variant = {
-        compiled with
-            Name = "eager"
-            Compute = fun () -> f x
-    }
-
 /// One computation that both sides do on the same numbers.
 type Row = {
     /// Short name, the same in peer.py.

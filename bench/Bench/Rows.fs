@@ -40,7 +40,6 @@ let hessianVector (widths: int list) (samples: int) : Row =
 let hessian (widths: int list) (samples: int) (slow: bool) : Row =
     let { Parameters = parameters; X = x; Y = y } = regression 3 widths samples
     let f p = [| Diff.hessian (meanSquare x y) p |]
-    let compiled = Variant.compiled "compiled" f parameters
     let size = parameters |> Array.sumBy (fun p -> p.Size)
 
     {
@@ -48,7 +47,7 @@ let hessian (widths: int list) (samples: int) (slow: bool) : Row =
         Title = $"full Hessian, MLP {show widths} tanh, n = {samples}, {size} parameters"
         Slow = slow
         Inputs = ("x", x) :: ("y", y) :: named "p" parameters
-        Variants = [ compiled; Variant.eager f parameters compiled ]
+        Variants = [ Variant.compiled "compiled" f parameters ]
         Target = None
     }
 

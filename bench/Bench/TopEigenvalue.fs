@@ -25,7 +25,7 @@ let private settings = {
     Count = 10_000
     Widths = [ 784; 256; 256; 10 ]
     Tolerance = 1e-6
-    Chunk = 1024
+    Chunk = 512
 }
 
 /// Images like those of MNIST: one smooth pattern of strokes for each class, scaled by a random number, with noise; bytes over 255.
