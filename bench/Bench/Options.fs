@@ -34,9 +34,9 @@ type Options = {
 
     /// The tables that are made.
     member o.Chosen =
-        if o.Write then [ Peer; Quotients; FirstCalls; Growth; Kernels ]
-        elif o.Tables.IsEmpty then [ Peer; Quotients; FirstCalls ]
-        else o.Tables
+        if not o.Tables.IsEmpty then o.Tables
+        elif o.Write then [ Peer; Quotients; FirstCalls; Growth; Kernels ]
+        else [ Peer; Quotients; FirstCalls ]
 
 /// The command line.
 module Options =
@@ -44,7 +44,7 @@ module Options =
     let usage =
         "usage: bench/run.sh [--quick] [--peer] [--quotients] [--first-call] [--growth] [--kernels] [--write] [--runs N] [--rows NAME…] [--python PATH] [--list] [--explain] | --top-eigenvalue [--chunk N] [--python PATH]
   --peer, --quotients, --first-call, --growth, --kernels   only these tables (default --peer --quotients --first-call)
-  --write        all tables, the rows beside the peer in three runs, and bench/RESULTS.md is written (RESULTS-without-BLAS.md without OpenBLAS)
+  --write        all tables (or those that are named), the rows beside the peer in three runs, and bench/RESULTS.md is written (RESULTS-without-BLAS.md without OpenBLAS)
   --runs N       the rows beside the peer N times, one run after the other
   --quick        short rounds, without the slow rows
   --rows NAME…   only these rows and quotients
@@ -100,6 +100,6 @@ module Options =
         }
 
         match read nothing arguments with
-        | Ok o when o.Write && (o.Quick || not o.Rows.IsEmpty || not o.Tables.IsEmpty) ->
-            Error "--write takes everything; leave out --quick, --rows and the names of tables"
+        | Ok o when o.Write && (o.Quick || not o.Rows.IsEmpty) ->
+            Error "--write takes all rows and full rounds; leave out --quick and --rows"
         | other -> other

@@ -11,7 +11,7 @@ namespace Hesse.Kernels;
 /// </remarks>
 internal sealed class TeamChoice
 {
-    /// <summary>Runs of a trial, of which the fastest counts.</summary>
+    /// <summary>Runs of a trial, of which the fastest counts; one of a plan that takes milliseconds.</summary>
     private const int TrialRuns = 3;
 
     /// <summary>Runs before a trial of the team is given up because the workers do not come.</summary>
@@ -19,8 +19,10 @@ internal sealed class TeamChoice
 
     private const int BeforeFirst = 16;
 
-    /// <summary>Runs from a trial to the next one, and while the team is clearly faster.</summary>
+    /// <summary>Runs from a trial to the next one; of plans that take milliseconds; and while the team is clearly faster.</summary>
     private const int Between = 100;
+
+    private const int BetweenSlow = 25;
 
     private const int BetweenSeldom = 4000;
 
@@ -36,6 +38,9 @@ internal sealed class TeamChoice
     /// <summary>A plan that takes longer is on the team without trials: its steps are long, and meeting costs it little.</summary>
     private static readonly long Long = Stopwatch.Frequency / 20;
 
+    /// <summary>Ticks from which a plan is one of milliseconds.</summary>
+    private static readonly long Slow = Stopwatch.Frequency / 500;
+
     /// <summary>Trials begin at most so often, as plans of a microsecond follow each other closely.</summary>
     private static readonly TimeSpan LeastPause = TimeSpan.FromMilliseconds(5);
 
@@ -44,7 +49,8 @@ internal sealed class TeamChoice
     private double best;
     private int samples;
     private int tries;
-    private int runs = Between - BeforeFirst;
+    private int runs;
+    private int until = BeforeFirst;
     private long lastTrial;
 
     /// <summary>What the plan does outside trials.</summary>
@@ -59,7 +65,7 @@ internal sealed class TeamChoice
     {
         bool seldom = PrefersTeam && together < Clearly * alone;
         if (!IsTrial
-            && ++runs >= (seldom ? BetweenSeldom : Between)
+            && ++runs >= (seldom ? BetweenSeldom : until)
             && together < Long
             && Stopwatch.GetElapsedTime(lastTrial, now) >= LeastPause)
         {
@@ -87,7 +93,7 @@ internal sealed class TeamChoice
                 best = Math.Min(best, time);
             }
 
-            if (samples >= TrialRuns || tries >= MostTries)
+            if (samples >= (IsSlow ? 1 : TrialRuns) || tries >= MostTries)
             {
                 EndTrial(now);
             }
@@ -101,11 +107,14 @@ internal sealed class TeamChoice
         }
     }
 
+    private bool IsSlow => (PrefersTeam ? together : alone) > Slow;
+
     private void EndTrial(long now)
     {
         IsTrial = false;
         lastTrial = now;
         runs = 0;
+        until = IsSlow ? BetweenSlow : Between;
         if (samples > 0)
         {
             (double usual, double other) = (PrefersTeam ? together : alone, best);

@@ -35,6 +35,17 @@ public sealed class TeamChoiceTests
     }
 
     [Fact]
+    public void PlansOfMillisecondsChangeWithinASecondAndATrialIsOneRun()
+    {
+        (_, int alone) = Run(20, 17_000, 25_000);
+        Assert.Equal(1, alone);
+        Run(30, 48_000, 25_000);
+        Assert.False(choice.PrefersTeam);
+        Run(30, 17_000, 25_000);
+        Assert.True(choice.PrefersTeam);
+    }
+
+    [Fact]
     public void WorkersThatNeverComeDoNotHoldATrialOpen()
     {
         Run(500, 150, 100);
