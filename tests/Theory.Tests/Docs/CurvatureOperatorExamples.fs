@@ -54,6 +54,33 @@ let ``any loss`` () =
     holds (near (hessian.Apply v) ((gaussNewton + functional).Apply v))
 
 [<Fact>]
+let ``transformers`` () =
+    let shape = {
+        Vocabulary = 3
+        Length = 4
+        Width = 4
+        Heads = 2
+        Blocks = 1
+        Hidden = 5
+        Causal = true
+    }
+
+    let weights = Transformer.init key 1.0 shape
+    let tokens = Random.integers (Random.key 3) 3 [ 12; 4 ]
+    let following = Tensor.gather 1 (Tensor.ofArray [| 1.0; 2.0; 3.0; 0.0 |]) tokens
+    let targets = Tensor.reshape [ 12; 4; 3 ] (Tensor.oneHot 3 (Tensor.flatten following))
+
+    let risk =
+        EmpiricalRisk.create (Transformer.apply shape Tensor.gelu) Transformer.crossEntropy tokens targets
+
+    let hessian = Curvature.hessian risk weights
+    OperatorChecks.symmetric 1e-9 key hessian
+    let top = Eigenpairs.compute { Eigenpairs.defaults with Tolerance = 1e-8; Key = key } hessian
+    holds (top.Converged && top.Pairs[0].Residual <= 1e-8 * abs top.Pairs[0].Value)
+    // Kronecker factors of query, key, value and mix, of both layers of the perceptron, and of the head.
+    holds ((Kfac.factors KfacOptions.Default risk weights).Factors.Length = 7)
+
+[<Fact>]
 let ``Jacobian of the predictions`` () =
     let jacobian = Curvature.jacobian risk layers
     holds ((jacobian.Rows, jacobian.Columns) = (50 * 3, Mlp.parameterCount [ 4; 5; 3 ]))
