@@ -1,3 +1,4 @@
+using System;
 using System.Threading;
 
 namespace Hesse.Kernels;
@@ -39,9 +40,22 @@ internal static class ExpressionCompiler
             {
                 FusedStep? next = step.NextToCompile;
                 step.NextToCompile = null;
-                step.Compile();
+                Compile(step);
                 step = next;
             }
+        }
+    }
+
+    /// <summary>A loop that cannot be compiled goes on as it is; nothing but time depends on it.</summary>
+    private static void Compile(FusedStep step)
+    {
+        try
+        {
+            step.Compile();
+        }
+        catch (Exception e) when (e is TypeLoadException or InvalidProgramException or OutOfMemoryException)
+        {
+            // No one waits for the code.
         }
     }
 }
