@@ -206,13 +206,14 @@ let print (results: Results) : unit =
 
 /// The same as a page. date: when it was measured.
 let writePage (path: string) (date: DateTime) (results: Results) : unit =
-    let command = if Backend.HasNativeBlas then "" else "HESSE_BLAS=managed "
+    let backend = if Backend.HasNativeBlas then "" else "HESSE_BLAS=managed "
+    let named = if results.Quotients.IsEmpty then " --peer" else ""
     let day = date.ToString("yyyy-MM-dd", Globalization.CultureInfo.InvariantCulture)
 
     let page = [
         "# Results"
         ""
-        $"Measured on {day} by `{command}bench/run.sh --write`; `README.md` in this folder explains the rows and columns."
+        $"Measured on {day} by `{backend}bench/run.sh --write{named}`; `README.md` in this folder explains the rows and columns."
         ""
         for name, value in results.Facts do
             $"- {name}: {value}"
