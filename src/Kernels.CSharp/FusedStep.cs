@@ -26,8 +26,9 @@ public sealed unsafe class FusedStep : Step
     private volatile FusedKernels kernels;
 
     /// <summary>Operations on elements that are left before; threads may lose some of each other's counts.</summary>
-    private long untilCompiled;
+    private long untilCompiled = WorthCompiling;
 
+    /// <summary>1 once code was asked for, and for single operations, whose loop is that code already.</summary>
     private int asked;
 
     /// <summary>Makes the step.</summary>
@@ -52,7 +53,7 @@ public sealed unsafe class FusedStep : Step
 
         this.program = new FusedProgram(views, program, outputs);
         kernels = this.program.OneByOne;
-        untilCompiled = program.Length > 1 ? WorthCompiling : long.MaxValue;
+        asked = program.Length > 1 ? 0 : 1;
         TileLength = this.program.TileLength(count);
     }
 
