@@ -152,7 +152,14 @@ module Transformer =
     /// <param name="block">The block, whose four affine layers of attention are used.</param>
     /// <param name="x">Shape [n; length; width].</param>
     /// <returns>The same shape.</returns>
+    /// <exception cref="T:Hesse.HesseException">The shape of x is another one, a size is not positive, or the heads do not divide the width.</exception>
     let attention (shape: TransformerShape) (block: TransformerBlock) (x: Tensor) : Tensor =
+        check shape
+
+        if x.Rank <> 3 || x.Shape[2] <> shape.Width then
+            fail
+                $"Transformer.attention: x of shape {Files.show x.Shape}, wanted [n; length; {shape.Width}]; give a vector of that width for each place"
+
         let n, length = x.Shape[0], x.Shape[1]
         let each = shape.Width / shape.Heads
         let heads layer = Tensor.reshape [ n; length; shape.Heads; each ] (affine layer x)
@@ -174,6 +181,8 @@ module Transformer =
         (weights: TransformerWeights)
         (tokens: Tensor)
         : Tensor =
+        check shape
+
         if tokens.Rank <> 2 || tokens.Shape[1] <> shape.Length then
             fail
                 $"Transformer.apply: tokens of shape {Files.show tokens.Shape}, wanted [n; {shape.Length}]; cut or pad the sequences"

@@ -174,5 +174,11 @@ let ``wrong shapes are named`` () =
     let weights = Transformer.init (Random.key 1) 1.0 shape
     fails "tokens of shape [2; 3], wanted [n; 4]" (fun () -> logits shape weights (Tensor.zeros [ 2; 3 ]) :> obj)
 
+    fails "a width that is a multiple of the heads" (fun () ->
+        logits { shape with Heads = 0 } weights (Tensor.zeros [ 2; 4 ]) :> obj)
+
+    fails "x of shape [4], wanted [n; length; 4]" (fun () ->
+        Transformer.attention shape weights.Blocks.Head (Tensor.zeros [ 4 ]) :> obj)
+
     fails "wanted the same shape [n; length; vocabulary]" (fun () ->
         Transformer.crossEntropy (Tensor.zeros [ 2; 4; 3 ]) (Tensor.zeros [ 2; 4 ]) :> obj)
